@@ -1,0 +1,117 @@
+/**
+ * Plays the owners of trackman-backend: an RDS Postgres with logical replication, its golf schema and history,
+ * and what they hand to the platform (SSM parameters, a secret, a publication). Knows AWS only by its API.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CreateDBInstanceCommand, CreateDBParameterGroupCommand, ModifyDBParameterGroupCommand, RDSClient, waitUntilDBInstanceAvailable } from '@aws-sdk/client-rds';
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { Client } from 'pg';
+import type { Environment } from '../envs/environment';
+import { ownerPaths } from '../modules/naming';
+import { projectRoot } from '../cli/project';
+
+const DATABASE = 'trackman';
+const OWNER = 'backend_owner';
+const PLATFORM_ROLE = 'trackman_platform';
+
+/** Where the source's owner connects; the password lives in memory only. */
+export interface SourceOwner {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  /** PEM of the authority that signed the server's certificate. */
+  readonly ca: string;
+}
+
+/** Creates the database server and hands the platform its address, authority and credentials. Takes a few seconds. */
+export async function createSource(environment: Environment, ca: string): Promise<SourceOwner> {
+  const region = environment.region;
+  const rds = new RDSClient({ region });
+  const password = randomBytes(24).toString('base64url');
+  const identifier = 'trackman-backend';
+  await rds.send(
+    new CreateDBParameterGroupCommand({
+      DBParameterGroupName: identifier,
+      DBParameterGroupFamily: 'postgres16',
+      Description: 'Logical decoding for trackman-backend',
+    }),
+  );
+  await rds.send(
+    new ModifyDBParameterGroupCommand({
+      DBParameterGroupName: identifier,
+      Parameters: [{ ParameterName: 'rds.logical_replication', ParameterValue: '1', ApplyMethod: 'pending-reboot' }],
+    }),
+  );
+  await rds.send(
+    new CreateDBInstanceCommand({
+      DBInstanceIdentifier: identifier,
+      Engine: 'postgres',
+      EngineVersion: '16',
+      DBInstanceClass: 'db.t4g.medium',
+      AllocatedStorage: 20,
+      DBName: DATABASE,
+      MasterUsername: OWNER,
+      MasterUserPassword: password,
+      DBParameterGroupName: identifier,
+      StorageEncrypted: true,
+    }),
+  );
+  const { reason } = await waitUntilDBInstanceAvailable(
+    { client: rds, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
+    { DBInstanceIdentifier: identifier },
+  );
+  const endpoint = (reason as { DBInstances: { Endpoint: { Address: string; Port: number } }[] }).DBInstances[0]!.Endpoint;
+  const owner = { host: endpoint.Address, port: endpoint.Port, database: DATABASE, user: OWNER, password, ca };
+  await createSchema(owner, environment);
+  return owner;
+}
+
+/** Connects as the owner; the caller ends the connection. */
+export async function connectAsOwner(owner: SourceOwner): Promise<Client> {
+  const { ca, ...where } = owner;
+  const client = new Client({ ...where, ssl: { ca } });
+  await client.connect();
+  return client;
+}
+
+/** Fills the tables with a deterministic history of `shots` shots and what belongs to them. */
+export async function loadHistory(owner: SourceOwner, shots: number): Promise<void> {
+  const client = await connectAsOwner(owner);
+  try {
+    await client.query("select set_config('demo.shots', $1, false)", [String(shots)]);
+    await client.query(sqlFile('history.sql'));
+  } finally {
+    await client.end();
+  }
+}
+
+async function createSchema(owner: SourceOwner, environment: Environment): Promise<void> {
+  const platformPassword = randomBytes(24).toString('base64url');
+  const client = await connectAsOwner(owner);
+  try {
+    await client.query(sqlFile('schema.sql'));
+    await client.query(`alter role ${PLATFORM_ROLE} password ${client.escapeLiteral(platformPassword)}`);
+  } finally {
+    await client.end();
+  }
+  const { url, ca, secret } = ownerPaths(environment);
+  const ssm = new SSMClient({ region: environment.region });
+  const address = `postgresql://${owner.host}:${owner.port}/${owner.database}`;
+  await ssm.send(new PutParameterCommand({ Name: url, Value: address, Type: 'String' }));
+  await ssm.send(new PutParameterCommand({ Name: ca, Value: owner.ca, Type: 'String' }));
+  await new SecretsManagerClient({ region: environment.region }).send(
+    new CreateSecretCommand({
+      Name: secret,
+      SecretString: JSON.stringify({ username: PLATFORM_ROLE, password: platformPassword }),
+    }),
+  );
+}
+
+function sqlFile(name: string): string {
+  return readFileSync(join(projectRoot, 'demo', name), 'utf8');
+}
