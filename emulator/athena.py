@@ -1,0 +1,1 @@
+"""Athena query executions (to come)."""

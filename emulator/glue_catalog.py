@@ -1,0 +1,1 @@
+"""Glue Data Catalog (to come)."""

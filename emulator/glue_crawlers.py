@@ -1,0 +1,1 @@
+"""Glue crawls (to come)."""

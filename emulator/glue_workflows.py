@@ -1,0 +1,1 @@
+"""Glue workflow runs (to come)."""

@@ -1,0 +1,1 @@
+"""Evaluates IAM policies for every call (to come)."""

@@ -1,0 +1,1 @@
+"""RDS DB instances that are real Postgres servers (to come)."""

@@ -1,0 +1,1 @@
+"""The clock of scheduled crawlers and triggers (to come)."""
