@@ -65,7 +65,7 @@ class Server:
 
     def start(self) -> None:
         """Serve from threads of its own."""
-        threading.Thread(target=self._http.serve_forever, name="http", daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(0.1,), name="http", daemon=True).start()
 
     def close(self) -> None:
         """Stop accepting calls."""
