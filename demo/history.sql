@@ -47,9 +47,9 @@ select pg_temp.uuid_of('session', i), pg_temp.uuid_of('player', 1 + (pg_temp.u(i
        s.started_at, s.started_at + make_interval(mins => 20 + (pg_temp.u(i, 5) * 70)::integer),
        s.started_at at time zone f.timezone, make_interval(mins => 30 * (1 + (i % 3)::integer)),
        case when i % 11 = 0 then 'wind from the left, "gusty"' end
-from generate_series(1, 1 + current_setting('demo.shots')::bigint / 40) as i,
-     lateral (select count(*) as n from players) as p,
-     lateral (select timestamptz '2026-04-01 05:00Z'
+from generate_series(1, 1 + current_setting('demo.shots')::bigint / 40) as i
+     cross join (select count(*) as n from players) as p
+     cross join lateral (select timestamptz '2026-04-01 05:00Z'
                      + make_interval(days => (pg_temp.u(i, 6) * 180)::integer, secs => pg_temp.u(i, 7) * 54000) as started_at) as s
      join bays b on b.id = 1 + (pg_temp.u(i, 8) * 95)::integer
      join facilities f on f.id = b.facility_id;
@@ -72,9 +72,9 @@ from generate_series(1, current_setting('demo.shots')::bigint) as i
      join (values (0, 'driver', 67.0, 1.46, 12.0, 2700, 215), (1, '3-wood', 62.0, 1.44, 12.5, 3600, 195),
                   (2, '5-iron', 53.0, 1.38, 15.0, 5200, 160), (3, '7-iron', 48.0, 1.34, 18.0, 6700, 142),
                   (4, '9-iron', 43.0, 1.28, 22.5, 8200, 122), (5, 'pitching wedge', 40.0, 1.23, 26.0, 9100, 108))
-          as c (slot, club, speed, smash, launch, spin, carry) on c.slot = i % 6,
-     lateral (select round((c.speed * (1 + pg_temp.z(i, 10) * 0.06))::numeric, 2) as ball_speed,
+          as c (slot, club, speed, smash, launch, spin, carry) on c.slot = i % 6
+     cross join lateral (select round((c.speed * (1 + pg_temp.z(i, 10) * 0.06))::numeric, 2) as ball_speed,
                      round((c.smash + pg_temp.z(i, 13) * 0.03)::numeric, 3) as smash,
-                     round((c.carry * (1 + pg_temp.z(i, 16) * 0.08))::numeric, 2) as carry) as m;
+                     round((c.carry * (1 + pg_temp.z(i, 10) * 0.07 + pg_temp.z(i, 16) * 0.03))::numeric, 2) as carry) as m;
 
 analyze;

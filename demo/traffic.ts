@@ -27,6 +27,7 @@ export async function runTraffic(owner: SourceOwner, shots: number): Promise<Cha
     changes.updated += await count(main, renamePlayer());
     changes.updated += await count(main, renumberShot(shots));
     changes.deleted += await count(main, deleteMisreads());
+    changes.updated += await count(main, detachSessions());
     changes.deleted += await count(main, erasePlayer());
 
     await late.query('commit');
@@ -104,6 +105,10 @@ function deleteMisreads(): Statement {
 }
 
 /** A player asks to be forgotten; the sessions stay, without the player. */
+function detachSessions(): Statement {
+  return { text: `update sessions set player_id = null where player_id = md5('player2')::uuid`, values: [] };
+}
+
 function erasePlayer(): Statement {
   return { text: `delete from players where id = md5('player2')::uuid`, values: [] };
 }
