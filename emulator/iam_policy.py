@@ -58,7 +58,8 @@ class Policies:
     session: str | None = None
     resource: str | None = None
     resource_kind: str = "resource-based policy"
-    resource_must_allow: bool = False  # true across accounts, and for a role's trust policy
+    resource_must_allow: bool = False  # so is a role's trust policy: without its consent nothing else counts
+    same_account: bool = True  # as the principal's; across accounts both sides must allow
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,11 @@ def decide(request: Request, policies: Policies) -> Decision:
 
 def _missing_grant(policies: Policies, identity: Effect, resource: Effect) -> str | None:
     """The kind of policy whose consent is missing, or None when the grant is complete."""
-    if policies.resource_must_allow:
-        if resource is Effect.NONE:
-            return policies.resource_kind
-        granted = resource is Effect.ALLOW or identity is Effect.ALLOW
-    else:
-        granted = identity is Effect.ALLOW or resource is Effect.ALLOW
-    return None if granted else "identity-based policy"
+    if resource is Effect.NONE and (policies.resource_must_allow or not policies.same_account):
+        return policies.resource_kind
+    if identity is Effect.ALLOW or (resource is Effect.ALLOW and policies.same_account):
+        return None
+    return "identity-based policy"
 
 
 def _article(kind: str) -> str:

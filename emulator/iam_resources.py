@@ -1,0 +1,244 @@
+"""Which permissions an API call needs: IAM actions and the ARNs they act on.
+
+From the "Actions, resources, and condition keys" pages of AWS's service authorization reference. A service that is not
+listed here needs its action on "*", so a policy that names resources of such a service refuses until it is added.
+S3, whose permissions are not named after its operations, is in iam_s3.py.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.athena.models import athena_backends
+from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
+from moto.secretsmanager.models import secretsmanager_backends
+
+from emulator import athena_executions
+from emulator.iam_policy import Context
+
+
+@dataclass(frozen=True)
+class Need:
+    """One permission: an IAM action on one resource, with the condition keys that are this action's own."""
+
+    action: str
+    resource: str
+    context: Context = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One API call. `service` is IAM's prefix ("glue"), `parameters` are as the caller sent them."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+    account: str
+    region: str
+
+    def arn(self, resource: str) -> str:
+        return f"arn:aws:{self.service}:{self.region}:{self.account}:{resource}"
+
+    def text(self, *names: str) -> str | None:
+        """The first of these parameters that is given as text; "Outer.Inner" looks inside a structure."""
+        for name in names:
+            value: Any = self.parameters
+            for part in name.split("."):
+                value = value.get(part) if isinstance(value, Mapping) else None
+            if isinstance(value, str) and value:
+                return value
+        return None
+
+    def texts(self, name: str) -> list[str]:
+        """A parameter that is a list of text, in either of the two ways in which protocols send lists."""
+        value = self.parameters.get(name)
+        if isinstance(value, list):
+            return value
+        return [text for key, text in self.parameters.items() if re.fullmatch(rf"{name}\.member\.\d+", key)]
+
+
+def needs(call: Call) -> list[Need]:
+    """Every permission that the call needs; AWS checks them in this order and names the first that is missing."""
+    resources = _RESOURCES.get(call.service, _any)(call)
+    return [Need(f"{call.service}:{call.operation}", resource) for resource in resources] + _passed_roles(call)
+
+
+def _any(call: Call) -> list[str]:
+    return ["*"]
+
+
+# --- Glue
+
+_GLUE_NAMED = {
+    "Job": ("JobName", "Name"),
+    "Crawler": ("CrawlerName", "Name"),
+    "Trigger": ("Name",),
+    "Workflow": ("Name",),
+}
+"""What a Glue operation names, by a word in the operation's name, and the parameters that hold the name."""
+
+
+def _glue(call: Call) -> list[str]:
+    """A thing of the catalog needs permission on everything that it is in: table, database, catalog."""
+    if tagged := call.text("ResourceArn"):
+        return [tagged]
+    operation, catalog = call.operation, call.arn("catalog")
+    if re.search("Table|Partition|ColumnStatistics|UserDefinedFunction", operation):
+        return _glue_in_database(call, catalog)
+    if "Database" in operation:
+        name = call.text("Name", "DatabaseInput.Name")
+        return [catalog, call.arn(f"database/{name}")] if name else [catalog]
+    if "Connection" in operation:
+        name = call.text("Name", "ConnectionName", "ConnectionInput.Name")
+        return [catalog, call.arn(f"connection/{name or '*'}")]
+    if "Catalog" in operation:
+        return [catalog]
+    for kind, parameters in _GLUE_NAMED.items():
+        if kind in operation and (name := call.text(*parameters)):
+            return [call.arn(f"{kind.lower()}/{name}")]
+    return ["*"]
+
+
+def _glue_in_database(call: Call, catalog: str) -> list[str]:
+    database = call.text("DatabaseName") or "*"
+    kind = "userDefinedFunction" if "Function" in call.operation else "table"
+    name = call.text("TableName", "Name", "FunctionName", "TableInput.Name", "FunctionInput.Name")
+    names = call.texts("TablesToDelete") or [name or "*"]
+    return [catalog, call.arn(f"database/{database}"), *(call.arn(f"{kind}/{database}/{each}") for each in names)]
+
+
+# --- The other services
+
+
+def _athena(call: Call) -> list[str]:
+    if tagged := call.text("ResourceARN"):
+        return [tagged]
+    if re.search("DataCatalog|Database|TableMetadata", call.operation):
+        catalog = call.text("CatalogName", "Name")
+        return [call.arn(f"datacatalog/{catalog}")] if catalog else ["*"]
+    if call.operation in ("ListWorkGroups", "ListEngineVersions"):
+        return ["*"]
+    return [call.arn(f"workgroup/{name}") for name in _athena_workgroups(call)]
+
+
+def _athena_workgroups(call: Call) -> list[str]:
+    queries = athena_backends[call.account][call.region].named_queries
+    executions = call.texts("QueryExecutionIds") or [call.text("QueryExecutionId")]
+    named = call.texts("NamedQueryIds") or [call.text("NamedQueryId")]
+    found = {athena_executions.workgroup_of(call.account, each) for each in executions}
+    found |= {queries[each].workgroup.name for each in named if each in queries}
+    return sorted(found - {None}) or [call.text("WorkGroup", "Name") or "primary"]
+
+
+def _secretsmanager(call: Call) -> list[str]:
+    """A secret's ARN ends in six random characters; a secret that does not exist is asked for by its bare name."""
+    given = call.text("SecretId", "Name")
+    if given is None:
+        return ["*"]
+    secret = secretsmanager_backends[call.account][call.region].secrets.get(given)
+    if secret is not None:
+        return [secret.arn]
+    return [given if given.startswith("arn:") else call.arn(f"secret:{given}")]
+
+
+def _ssm(call: Call) -> list[str]:
+    names = call.texts("Names") or [call.text("Name", "Path", "ResourceId")]
+    return [_ssm_parameter(call, name) for name in names if name] or ["*"]
+
+
+def _ssm_parameter(call: Call, name: str) -> str:
+    return name if name.startswith("arn:") else call.arn(f"parameter/{name.lstrip('/')}")
+
+
+def _kms(call: Call) -> list[str]:
+    given = call.text("KeyId", "TargetKeyId")
+    return [kms_key_arn(call.account, call.region, given)] if given else ["*"]
+
+
+def kms_key_arn(account: str, region: str, given: str) -> str:
+    """The ARN of a key that is given by its id, its ARN, or the name or ARN of an alias."""
+    if given.startswith("arn:") and ":key/" in given:
+        return given
+    key = given.rpartition(":")[2]
+    if key.startswith("alias/"):
+        key_id = kms_backends[account][region].get_key_id_from_alias(key)
+        key = key if key_id is None else f"key/{key_id}"
+    else:
+        key = f"key/{key}"
+    return f"arn:aws:kms:{region}:{account}:{key}"
+
+
+def _logs(call: Call) -> list[str]:
+    """CloudWatch Logs asks about a group as about a stream without a name, so policies end in `:*`."""
+    if arn := call.text("resourceArn", "logGroupIdentifier"):
+        return [arn]
+    group = call.text("logGroupName")
+    if group is None:
+        return ["*"]
+    return [call.arn(f"log-group:{group}:log-stream:{call.text('logStreamName') or ''}")]
+
+
+_RDS_RESOURCES = {"DBInstanceIdentifier": "db", "DBParameterGroupName": "pg", "DBSubnetGroupName": "subgrp"}
+
+
+def _rds(call: Call) -> list[str]:
+    if tagged := call.text("ResourceName"):
+        return [tagged]
+    named = [call.arn(f"{kind}:{name}") for field, kind in _RDS_RESOURCES.items() if (name := call.text(field))]
+    return named or [call.arn("db:*") if call.operation == "DescribeDBInstances" else "*"]
+
+
+def _iam(call: Call) -> list[str]:
+    if role := call.text("RoleName"):
+        return [role_arn(call.account, role)]
+    return [call.text("PolicyArn", "OpenIDConnectProviderArn") or "*"]
+
+
+def _sts(call: Call) -> list[str]:
+    return [call.text("RoleArn") or "*"]
+
+
+_RESOURCES: dict[str, Callable[[Call], list[str]]] = {
+    "athena": _athena,
+    "glue": _glue,
+    "iam": _iam,
+    "kms": _kms,
+    "logs": _logs,
+    "rds": _rds,
+    "secretsmanager": _secretsmanager,
+    "ssm": _ssm,
+    "sts": _sts,
+}
+
+
+# --- iam:PassRole: who hands a role to a service must be allowed to
+
+_PASSED_ROLES: dict[str, Sequence[str]] = {
+    "events:PutRule": ["RoleArn"],
+    "glue:CreateCrawler": ["Role"],
+    "glue:CreateJob": ["Role"],
+    "glue:UpdateCrawler": ["Role"],
+    "glue:UpdateJob": ["JobUpdate.Role"],
+    "lakeformation:RegisterResource": ["RoleArn"],
+    "rds:CreateDBInstance": ["MonitoringRoleArn"],
+    "rds:ModifyDBInstance": ["MonitoringRoleArn"],
+    "scheduler:CreateSchedule": ["Target.RoleArn"],
+    "scheduler:UpdateSchedule": ["Target.RoleArn"],
+}
+"""Operations and the parameters in which they take the name or the ARN of a role that the service will assume."""
+
+
+def _passed_roles(call: Call) -> list[Need]:
+    given = call.text(*_PASSED_ROLES.get(f"{call.service}:{call.operation}", []))
+    if given is None:
+        return []
+    arn = given if given.startswith("arn:") else role_arn(call.account, given.rsplit("/", 1)[-1])
+    return [Need("iam:PassRole", arn, {"iam:passedtoservice": f"{call.service}.amazonaws.com"})]
+
+
+def role_arn(account: str, name: str) -> str:
+    """A role's ARN, with its path when the role exists."""
+    roles = iam_backends[account]["aws"].roles.values()
+    return next((role.arn for role in roles if role.name == name), f"arn:aws:iam::{account}:role/{name}")
