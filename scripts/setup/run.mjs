@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { SetupError } from './errors.mjs';
+
+const SHOWN_OUTPUT_LINES = 40;
+const running = new Set();
+
+/**
+ * Runs a program to its end and returns what it printed on stdout.
+ * @param {string} program
+ * @param {string[]} args
+ * @param {{cwd?: string, env?: Record<string, string>}} [options] `env` is added to this process's own
+ * @throws {SetupError} with the end of its output when it cannot be started or exits with another code than 0
+ */
+export function run(program, args, { cwd, env = {} } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    running.add(child);
+    let stdout = '';
+    let output = '';
+    child.stdout.on('data', (chunk) => ((stdout += chunk), (output += chunk)));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.on('error', (error) => {
+      running.delete(child);
+      reject(new SetupError(`cannot run ${program}: ${error.message}`));
+    });
+    child.on('close', (code, signal) => {
+      running.delete(child);
+      if (code === 0) return resolve(stdout);
+      const tail = output.trimEnd().split('\n').slice(-SHOWN_OUTPUT_LINES).join('\n');
+      reject(new SetupError(`${[program, ...args].join(' ')}\nended with ${signal ?? `exit code ${code}`}:\n${tail}`));
+    });
+  });
+}
+
+/** Ends every program that is still running, with its descendants (each one leads a process group of its own). */
+export function stopAll() {
+  for (const child of running) {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+  }
+}
