@@ -1,6 +1,7 @@
 """The HTTP server: one process, a thread a connection, on the loopback interface only."""
 
 import errno
+import functools
 import importlib
 import json
 import logging
@@ -21,6 +22,8 @@ from emulator.overlay import AwsError
 SERVICES = [
     "emulator.iam",
     "emulator.rds",
+    "emulator.rds_parameter_groups",
+    "emulator.rds_subnet_groups",
     "emulator.glue_catalog",
     "emulator.glue_jobs",
     "emulator.glue_crawlers",
@@ -90,6 +93,8 @@ class Application:
     def __init__(self, log: request_log.RequestLog) -> None:
         self._log = log
         self._aws = DomainDispatcherApplication(_create_service)
+        # moto lists its own directory at every request to find out which services it has.
+        self._aws.get_backend_for_host = functools.cache(self._aws.get_backend_for_host)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith("/_emulator/"):
