@@ -50,7 +50,10 @@ async function setUp() {
 
 /** The directories of all components, by their names. */
 async function provideAll(components, progress) {
-  const provided = Object.entries(components).map(async ([name, component]) => [name, await provide(component, progress)]);
+  const provided = Object.entries(components).map(async ([name, component]) => [
+    name,
+    await provide(component, progress),
+  ]);
   return Object.fromEntries(await Promise.all(provided));
 }
 

@@ -20,7 +20,12 @@ export function atLeast(version, minimum) {
  * @throws {SetupError} naming for each missing one the version found, the one needed and how to get it
  */
 export async function checkPrerequisites() {
-  const [machine, node, python, terraform] = await Promise.all([checkMachine(), checkNode(), findPython(), checkTerraform()]);
+  const [machine, node, python, terraform] = await Promise.all([
+    checkMachine(),
+    checkNode(),
+    findPython(),
+    checkTerraform(),
+  ]);
   const missing = [machine, node, python.missing, terraform].filter((problem) => problem !== undefined);
   if (missing.length > 0) {
     throw new SetupError(`missing prerequisites\n${missing.map((problem) => `  - ${problem}`).join('\n')}`);
@@ -52,7 +57,9 @@ async function findPython() {
   );
   const python = found.find((candidate) => candidate.version?.startsWith(`${NEEDED.python}.`));
   if (python) return python;
-  const seen = found.map((candidate) => candidate.problem ?? `${candidate.executable} is ${candidate.version}`).join('; ');
+  const seen = found
+    .map((candidate) => candidate.problem ?? `${candidate.executable} is ${candidate.version}`)
+    .join('; ');
   return {
     missing:
       `Python ${NEEDED.python} with venv and ensurepip: found ${seen}. ` +
@@ -64,7 +71,9 @@ async function checkTerraform() {
   const how = 'Get it from developer.hashicorp.com/terraform/install or by "tfenv install".';
   let version;
   try {
-    version = JSON.parse(await run('terraform', ['version', '-json'], { env: terraformEnvironment() })).terraform_version;
+    version = JSON.parse(
+      await run('terraform', ['version', '-json'], { env: terraformEnvironment() }),
+    ).terraform_version;
   } catch (error) {
     return `Terraform ${NEEDED.terraform} or newer: ${lastLine(error.message)}. ${how}`;
   }

@@ -23,7 +23,15 @@ export class PythonPackages {
       build: async (directory) => {
         await run(python.executable, ['-m', 'venv', directory]);
         const own = path.join(directory, 'bin/python');
-        await run(own, ['-m', 'pip', 'install', '--require-hashes', '--only-binary=:all:', '-r', this.#path(requirements)]);
+        await run(own, [
+          '-m',
+          'pip',
+          'install',
+          '--require-hashes',
+          '--only-binary=:all:',
+          '-r',
+          this.#path(requirements),
+        ]);
       },
     };
   }
@@ -108,7 +116,13 @@ export class PythonPackages {
   }
 
   #install(directory, global, options, requirements) {
-    return this.#pip(directory, global, 'install', ['--require-hashes', '--no-deps', ...options, '-r', this.#path(requirements)]);
+    return this.#pip(directory, global, 'install', [
+      '--require-hashes',
+      '--no-deps',
+      ...options,
+      '-r',
+      this.#path(requirements),
+    ]);
   }
 
   /** pip leaves nothing outside of `directory`, even when it is killed, except its own cache of downloads. */

@@ -9,12 +9,24 @@ const PLATFORM = 'linux_amd64';
 
 /** Where Terraform itself looks for providers on Linux ("implied local mirror directories"). */
 function impliedMirrors({ HOME = os.homedir(), XDG_DATA_HOME, XDG_DATA_DIRS }) {
-  const data = [XDG_DATA_HOME || `${HOME}/.local/share`, ...(XDG_DATA_DIRS || '/usr/local/share:/usr/share').split(':')];
+  const data = [
+    XDG_DATA_HOME || `${HOME}/.local/share`,
+    ...(XDG_DATA_DIRS || '/usr/local/share:/usr/share').split(':'),
+  ];
   return [`${HOME}/.terraform.d/plugins`, ...data.map((directory) => `${directory}/terraform/plugins`)];
 }
 
 /** Where administrators put software by hand: a mirror may be a directory of any name directly below. */
-const SOFTWARE_ROOTS = ['/opt', '/srv', '/usr/local', '/usr/local/lib', '/usr/local/share', '/usr/lib', '/usr/share', '/var/lib'];
+const SOFTWARE_ROOTS = [
+  '/opt',
+  '/srv',
+  '/usr/local',
+  '/usr/local/lib',
+  '/usr/local/share',
+  '/usr/lib',
+  '/usr/share',
+  '/var/lib',
+];
 
 /**
  * The provider that .terraform.lock.hcl pins.

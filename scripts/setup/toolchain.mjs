@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { SPARK_JARS, TRINO_ICEBERG_PLUGIN, TRINO_SERVER } from './artifacts.mjs';
-import { componentDirectory, lockText } from './components.mjs';
+import { componentDirectory } from './components.mjs';
 import { downloadArtifacts, fileName, ivyOf } from './maven.mjs';
 import { javaHome, makeJavaExecutable, PythonPackages } from './python.mjs';
 import { run } from './run.mjs';

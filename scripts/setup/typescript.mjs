@@ -30,7 +30,10 @@ export async function compile(repository, progress) {
 function fingerprint(repository) {
   const hash = createHash('sha256');
   for (const file of [...CONFIGURATION, ...SOURCES.flatMap((directory) => typeScriptIn(repository, directory))]) {
-    hash.update(`${file}\0`).update(readFileSync(path.join(repository, file))).update('\0');
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(path.join(repository, file)))
+      .update('\0');
   }
   return hash.digest('hex');
 }

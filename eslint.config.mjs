@@ -1,0 +1,39 @@
+import eslint from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+const nodeGlobals = [
+  'AbortSignal',
+  'Buffer',
+  'URL',
+  'clearInterval',
+  'console',
+  'fetch',
+  'process',
+  'setInterval',
+  'setTimeout',
+];
+
+export default tseslint.config(
+  { ignores: ['.local/', 'cdktf.out/', 'dist/'] },
+  eslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      // Jest's asymmetric matchers, expect.any() and the like, are typed any.
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+    },
+  },
+  {
+    files: ['**/*.mjs'],
+    languageOptions: { globals: Object.fromEntries(nodeGlobals.map((name) => [name, 'readonly'])) },
+  },
+  {
+    files: ['**/*.js'],
+    languageOptions: { sourceType: 'commonjs', globals: { module: 'writable', require: 'readonly' } },
+  },
+);
