@@ -67,7 +67,8 @@ comment on column shots.raw is 'what the radar sent; every 50th shot carries its
 create index on shots (session_id);
 
 -- What the platform is given: a role that may read and decode, and a publication made by the tables' owner.
-create role trackman_platform login replication;
+create role trackman_platform login;
+grant rds_replication to trackman_platform;
 grant select on all tables in schema public to trackman_platform;
 create publication trackman for table facilities, bays, players, sessions, shots
   with (publish_via_partition_root = true);
