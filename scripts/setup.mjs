@@ -3,7 +3,7 @@
  * Trino, the jobs' archives, the compiled CLI. Needs nothing but Node's own modules. What is there already is left
  * alone; where everything is, is written to .local/toolchain.json.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { provide, removeLeftovers } from './setup/components.mjs';
@@ -20,32 +20,40 @@ import { toolchain } from './setup/toolchain.mjs';
 import { compile } from './setup/typescript.mjs';
 
 const repository = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const local = path.join(repository, '.local');
 
 async function setUp() {
   const progress = new Progress();
   const { python } = await checkPrerequisites();
   await removeLeftovers();
-  await exclusively(repository, async () => {
-    const [directories, terraformCliConfig] = await Promise.all([
-      provideAll(toolchain(repository, python), progress),
-      configureTerraform(repository, progress),
-      installNodeModules(repository, progress).then(() => compile(repository, progress)),
-    ]);
-    const environmentPython = (directory) => path.join(directory, 'bin/python');
-    writeToolchain({
-      emulatorPython: environmentPython(directories.emulatorPython),
-      gluePython: environmentPython(directories.gluePython),
-      pythonShellPython: environmentPython(directories.pythonShellPython),
-      devTools: directories.devTools,
-      java17: javaHome(directories.java17),
-      java25: javaHome(directories.java25),
-      sparkJars: directories.sparkJars,
-      trino: directories.trino,
-      ...copyJobArchives(repository, directories),
-      terraformCliConfig,
-    });
-  });
+  await exclusively(
+    repository,
+    () => setUpCheckout(python, progress),
+    () => progress.waiting('this checkout'),
+  );
   progress.finish();
+}
+
+async function setUpCheckout(python, progress) {
+  const [directories, terraformCliConfig] = await Promise.all([
+    provideAll(toolchain(repository, python), progress),
+    configureTerraform(repository, progress),
+    installNodeModules(repository, progress).then(() => compile(repository, progress)),
+  ]);
+  linkRuff(directories.devTools);
+  writeToolchain({
+    emulatorPython: path.join(directories.emulatorPython, 'bin/python'),
+    gluePython: path.join(directories.gluePython, 'bin/python'),
+    pythonShellPython: path.join(directories.pythonShellPython, 'bin/python'),
+    devTools: directories.devTools,
+    java17: javaHome(directories.java17),
+    java25: javaHome(directories.java25),
+    sparkJars: directories.sparkJars,
+    trino: directories.trino,
+    ...copyJobArchives(repository, directories),
+    jobModules: directories.jobModules,
+    terraformCliConfig,
+  });
 }
 
 /** The directories of all components, by their names. */
@@ -57,10 +65,18 @@ async function provideAll(components, progress) {
   return Object.fromEntries(await Promise.all(provided));
 }
 
+/** .local/bin/ruff, for `npm run format` and editors. */
+function linkRuff(devTools) {
+  const link = path.join(local, 'bin/ruff');
+  mkdirSync(path.dirname(link), { recursive: true });
+  rmSync(link, { force: true });
+  symlinkSync(path.join(devTools, 'bin/ruff'), link);
+}
+
 function writeToolchain(paths) {
-  const directory = path.join(repository, '.local');
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(path.join(directory, 'toolchain.json'), `${JSON.stringify(paths, null, 2)}\n`);
+  const file = path.join(local, 'toolchain.json');
+  writeFileSync(`${file}.new`, `${JSON.stringify(paths, null, 2)}\n`);
+  renameSync(`${file}.new`, file);
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

@@ -50,10 +50,14 @@ export async function provide(component, progress) {
   const directory = componentDirectory(component);
   if (existsSync(directory)) return directory;
   await Promise.all((component.needs ?? []).map((needed) => provide(needed, progress)));
-  await exclusively(directory, async () => {
-    if (existsSync(directory)) return;
-    await progress.step(component.title, component.expectation ?? '', () => build(component, directory));
-  });
+  await exclusively(
+    directory,
+    async () => {
+      if (existsSync(directory)) return;
+      await progress.step(component.title, component.expectation ?? '', () => build(component, directory));
+    },
+    () => progress.waiting(component.title),
+  );
   return directory;
 }
 

@@ -7,11 +7,19 @@ import net from 'node:net';
  * The lock is an abstract Unix socket that its holder listens on. The kernel lets only one process have it and takes it
  * back when that process ends, however it ends: no lock is ever stale. Those who wait are connected to it, and are woken
  * when the connection breaks.
+ *
+ * @param {string} name
+ * @param {() => Promise<unknown>} work
+ * @param {() => void} [onWait] told once, when another process holds the lock
  */
-export async function exclusively(name, work) {
+export async function exclusively(name, work, onWait = () => {}) {
   const address = addressOf(name);
-  let release;
-  while ((release = await tryLock(address)) === undefined) await holderGone(address);
+  let release = await tryLock(address);
+  if (release === undefined) onWait();
+  while (release === undefined) {
+    await holderGone(address);
+    release = await tryLock(address);
+  }
   try {
     return await work();
   } finally {

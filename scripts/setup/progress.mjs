@@ -42,6 +42,11 @@ export class Progress {
     }
   }
 
+  /** Says that another set-up is at it. */
+  waiting(title) {
+    this.#say(`${title}: waiting for another set-up that is under way`);
+  }
+
   /** Says that everything is in place, if anything had to be done at all. */
   finish() {
     if (this.#timer === undefined) return;

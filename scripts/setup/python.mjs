@@ -131,7 +131,7 @@ export class PythonPackages {
     mkdirSync(temporary);
     const pip = path.join(componentDirectory(this.pip), 'bin/python');
     await run(pip, ['-m', 'pip', '--no-input', '--disable-pip-version-check', ...global, command, ...args], {
-      env: { TMPDIR: temporary },
+      env: { TMPDIR: temporary, PYTHONPATH: '' },
     });
     rmSync(temporary, { recursive: true });
   }

@@ -3,6 +3,7 @@ import { SetupError } from './errors.mjs';
 
 const SHOWN_OUTPUT_LINES = 40;
 const running = new Set();
+let stopped = false;
 
 /**
  * Runs a program to its end and returns what it printed on stdout.
@@ -12,6 +13,7 @@ const running = new Set();
  * @throws {SetupError} with the end of its output when it cannot be started or exits with another code than 0
  */
 export function run(program, args, { cwd, env = {} } = {}) {
+  if (stopped) return Promise.reject(new SetupError(`${program} is not run: the set-up is being stopped`));
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,
@@ -37,8 +39,9 @@ export function run(program, args, { cwd, env = {} } = {}) {
   });
 }
 
-/** Ends every program that is still running, with its descendants (each one leads a process group of its own). */
+/** Ends every program that is still running, with its descendants (each leads a process group), and starts no more. */
 export function stopAll() {
+  stopped = true;
   for (const child of running) {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
   }

@@ -28,7 +28,7 @@ export function toolchain(repository, python) {
   const pythonShellPython = packages.environment(
     { name: 'python-shell-python', title: "the Python shell jobs' Python", expectation: 'about 10 MB to download' },
     `${runtimes}/python-shell-3.9/requirements.txt`,
-    { extraFiles: `${runtimes}/python-shell-3.9/site-packages` },
+    { extraFiles: `${runtimes}/python-shell-3.9/modules` },
   );
   const devTools = packages.directory(
     { name: 'dev-tools', title: 'pytest and ruff', expectation: 'about 15 MB to download' },
@@ -75,6 +75,10 @@ export function toolchain(repository, python) {
     'glue-jobs/requirements.txt',
     { pythonVersion: '3.11', kind: 'wheels', file: 'trackman.gluewheels.zip' },
   );
+  const jobModules = packages.directory(
+    { name: 'job-modules', title: "the Spark jobs' wheels, installed for tests", expectation: 'about 10 MB to download' },
+    'glue-jobs/requirements.txt',
+  );
   const jobLibraries = packages.archive(
     { name: 'job-libraries', title: "the jobs' pure Python libraries", expectation: 'about 1 MB to download' },
     'glue-jobs/requirements-python-shell.txt',
@@ -91,6 +95,7 @@ export function toolchain(repository, python) {
     sparkJars,
     trino,
     jobWheels,
+    jobModules,
     jobLibraries,
   };
 }
