@@ -10,6 +10,7 @@ It ends as the engine ended: with the same exit code, or killed by the same sign
 It is run by file name and imports the standard library only, so that it starts in a few milliseconds.
 """
 
+import contextlib
 import os
 import resource
 import signal
@@ -46,10 +47,8 @@ def obey(control: int, group: int, stop_signal: int, grace_seconds: int) -> None
 
 
 def signal_group(group: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # when every process of the group has ended by itself
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass  # every process of the group has ended by itself
 
 
 def end_like(status: int) -> None:

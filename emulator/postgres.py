@@ -59,9 +59,9 @@ class PostgresServer:
         password_file = self._data.with_name("superuser-password")
         password_file.touch(mode=0o600)
         password_file.write_text(self._superuser_password)
+        options = ["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"]
         initdb = spawn(
-            [self._binaries / "initdb", "--pgdata", self._data, "--username", SUPERUSER, "--pwfile", password_file]
-            + ["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"],
+            [self._binaries / "initdb", "-D", self._data, "-U", SUPERUSER, "--pwfile", password_file, *options],
             name=self.name,
             as_unprivileged=True,
         )
@@ -122,9 +122,9 @@ class PostgresServer:
             return connection.run(sql)
 
     def _run(self) -> None:
+        fixed_settings = (f"--{name}={value}" for name, value in _FIXED_SETTINGS.items())
         self._process = spawn(
-            [self._binaries / "postgres", "-D", self._data, "-p", str(self.port)]
-            + [f"--{name}={value}" for name, value in _FIXED_SETTINGS.items()],
+            [self._binaries / "postgres", "-D", self._data, "-p", str(self.port), *fixed_settings],
             name=self.name,
             stop_signal=signal.SIGQUIT,
             as_unprivileged=True,

@@ -4,6 +4,7 @@ Each engine is started by a guardian (see guardian.py) which holds a pipe to the
 that pipe when the emulator ends, and the guardian then ends the engine.
 """
 
+import contextlib
 import functools
 import os
 import shutil
@@ -55,12 +56,10 @@ class Process:
 
     def send_signal(self, number: int) -> None:
         """Signal the engine and its children; does nothing when it has ended."""
-        with _running_lock:
+        # The pipe is broken when the guardian, and so the engine, has just ended.
+        with _running_lock, contextlib.suppress(BrokenPipeError):
             if self in _running:
-                try:
-                    os.write(self._control, bytes([number]))
-                except BrokenPipeError:
-                    pass  # the guardian has just ended, and so has the engine
+                os.write(self._control, bytes([number]))
 
     def stop(self, grace_seconds: float = _GRACE_SECONDS) -> int:
         """Ask the engine to end with its stop signal, kill it after `grace_seconds`; return its exit code."""
@@ -98,13 +97,13 @@ def spawn(
     `env` is its whole environment (None: the emulator's). `stdout` and `stderr` are as for subprocess.Popen, except
     that None appends to `<data-dir>/logs/<name>.log`. `as_unprivileged` is for programs that refuse to run as root.
     """
-    argv = [*(unprivileged_prefix(name) if as_unprivileged else []), *map(str, argv)]
+    prefix = unprivileged_prefix(name) if as_unprivileged else []
     with (settings.current().directory("logs") / f"{name}.log").open("ab") as log:
         control_read, control_write = os.pipe()
         report_read, report_write = os.pipe()
+        guardian_arguments = map(str, (control_read, report_write, int(stop_signal), _GRACE_SECONDS))
         guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", _GUARDIAN, *map(str, (control_read, report_write)), str(int(stop_signal))]
-            + [str(_GRACE_SECONDS), "--", *argv],
+            [sys.executable, "-I", "-S", _GUARDIAN, *guardian_arguments, "--", *prefix, *map(str, argv)],
             env=env,
             cwd=cwd,
             stdin=subprocess.DEVNULL,

@@ -110,7 +110,7 @@ def test_requests_are_logged(client, emulator):
     client("glue").get_databases()
     entry = [entry for entry in emulator.requests() if entry["action"] == "glue:GetDatabases"][-1]
     assert entry["status"] == 200
-    assert set(entry) == {"time", "principal", "action", "resource", "decision", "status", "ms"}
+    assert {"time", "principal", "action", "resource", "decision", "status", "ms"} <= set(entry)
 
 
 def administer(emulator: Emulator, path: str, body: str | None = None) -> tuple[int, dict]:
