@@ -50,19 +50,22 @@ async function findPython() {
     'import ensurepip, venv',
     'print(json.dumps({"version": ".".join(map(str, sys.version_info[:3])), "executable": os.path.realpath(sys.executable)}))',
   ].join('\n');
-  const found = await Promise.all(
+  const candidates = await Promise.all(
     ['python3.11', 'python3'].map((name) =>
-      run(name, ['-c', describe]).then(JSON.parse, (error) => ({ problem: `${name}: ${lastLine(error.message)}` })),
+      run(name, ['-c', describe]).then(
+        (output) => ({ name, ...JSON.parse(output) }),
+        (error) => ({ name, problem: lastLine(error.message) }),
+      ),
     ),
   );
-  const python = found.find((candidate) => candidate.version?.startsWith(`${NEEDED.python}.`));
-  if (python) return python;
-  const seen = found
-    .map((candidate) => candidate.problem ?? `${candidate.executable} is ${candidate.version}`)
-    .join('; ');
+  const python = candidates.find(({ version }) => version?.startsWith(`${NEEDED.python}.`));
+  if (python) return { executable: python.executable, version: python.version };
+  const seen = candidates.map(({ name, version, problem }) =>
+    version ? `${name} is ${version}` : `${name}: ${problem}`,
+  );
   return {
     missing:
-      `Python ${NEEDED.python} with venv and ensurepip: found ${seen}. ` +
+      `Python ${NEEDED.python} with venv and ensurepip: found ${seen.join(', ')}. ` +
       `Get it by "apt-get install python${NEEDED.python} python${NEEDED.python}-venv" or "pyenv install ${NEEDED.python}".`,
   };
 }
@@ -87,6 +90,7 @@ function terraformEnvironment() {
   return { CHECKPOINT_DISABLE: '1', ...(file && !existsSync(file) ? { TF_CLI_CONFIG_FILE: '/dev/null' } : {}) };
 }
 
+/** The last line of an error of `run`: what the program said of it, or why it could not be started. */
 function lastLine(text) {
   return text.trimEnd().split('\n').at(-1);
 }

@@ -28,7 +28,7 @@ export function run(program, args, { cwd, env = {} } = {}) {
     child.stderr.on('data', (chunk) => (output += chunk));
     child.on('error', (error) => {
       running.delete(child);
-      reject(new SetupError(`cannot run ${program}: ${error.message}`));
+      reject(new SetupError(`cannot run ${program}:\n${error.code === 'ENOENT' ? 'not found' : error.message}`));
     });
     child.on('close', (code, signal) => {
       running.delete(child);

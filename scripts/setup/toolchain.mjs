@@ -76,7 +76,11 @@ export function toolchain(repository, python) {
     { pythonVersion: '3.11', kind: 'wheels', file: 'trackman.gluewheels.zip' },
   );
   const jobModules = packages.directory(
-    { name: 'job-modules', title: "the Spark jobs' wheels, installed for tests", expectation: 'about 10 MB to download' },
+    {
+      name: 'job-modules',
+      title: "the Spark jobs' wheels, installed for tests",
+      expectation: 'about 10 MB to download',
+    },
     'glue-jobs/requirements.txt',
   );
   const jobLibraries = packages.archive(

@@ -1,0 +1,79 @@
+import path from 'node:path';
+import { jestResult, junitResult, oneTest } from './results.mjs';
+
+/**
+ * One part of the tests: a program that is run to its end.
+ *
+ * @typedef {object} Step
+ * @property {string} title
+ * @property {string} program
+ * @property {string[]} args
+ * @property {Record<string, string>} [env] added to this process's environment
+ * @property {string} [report] the file that the program writes its result to
+ * @property {(exitCode: number, report?: string) => import('./results.mjs').Result} result
+ */
+
+/**
+ * The steps of `npm test` (all), `npm run test:unit` (unit) and `npm run check` (check).
+ * @param {string} repository
+ * @param {Record<string, string>} tools .local/toolchain.json
+ * @returns {Record<'all' | 'unit' | 'check', Step[]>}
+ */
+export function suites(repository, tools) {
+  const reports = path.join(repository, '.local/test-results');
+
+  /** A program whose exit code is all that counts. */
+  const check = (title, program, ...args) => ({ title, program, args, result: oneTest });
+
+  /** A Node program of this checkout. */
+  const checkByNode = (title, script, ...args) =>
+    check(title, process.execPath, path.join(repository, 'node_modules', script), ...args);
+
+  const jest = (title, project) => {
+    const report = path.join(reports, `jest-${project}.json`);
+    const script = path.join(repository, 'node_modules/jest/bin/jest.js');
+    const args = [script, '--selectProjects', project, '--json', '--outputFile', report];
+    return { title, program: process.execPath, args, report, result: jestResult };
+  };
+
+  const pytest = (title, python, directory, modules, env = {}) => {
+    const report = path.join(reports, `pytest-${path.basename(directory)}.xml`);
+    return {
+      title,
+      program: python,
+      args: ['-m', 'pytest', directory, '-p', 'no:cacheprovider', '--durations=5', `--junitxml=${report}`],
+      env: { ...env, PYTHONPATH: [tools.devTools, ...modules].join(path.delimiter), PYTHONDONTWRITEBYTECODE: '1' },
+      report,
+      result: junitResult,
+    };
+  };
+  // What a job finds: its own library, and what it declares beyond Glue's modules.
+  const jobModules = [path.join(repository, 'glue-jobs'), tools.jobModules, tools.jobLibraries];
+  const jobs = (title, directory) =>
+    pytest(title, tools.gluePython, directory, jobModules, {
+      JAVA_HOME: tools.java17,
+      PYSPARK_PYTHON: tools.gluePython,
+    });
+
+  const ruff = path.join(tools.devTools, 'bin/ruff');
+  const checks = [
+    checkByNode('Types', 'typescript/bin/tsc', '--project', 'tsconfig.json'),
+    checkByNode('TypeScript lint', 'eslint/bin/eslint.js', '--max-warnings', '0', '.'),
+    checkByNode('Format', 'prettier/bin/prettier.cjs', '--check', '.'),
+    check('Python lint', ruff, 'check', '.'),
+    check('Python format', ruff, 'format', '--check', '.'),
+  ];
+  const unit = jest('Unit tests', 'unit');
+
+  return {
+    check: checks,
+    unit: [unit, jobs("The jobs' pure functions", 'test/glue_jobs/unit')],
+    all: [
+      ...checks,
+      unit,
+      jobs('Jobs', 'test/glue_jobs'),
+      pytest('Emulator', tools.emulatorPython, 'test/emulator', [repository]),
+      jest('End to end: the main job', 'e2e'),
+    ],
+  };
+}
