@@ -39,15 +39,23 @@ export function lockText(file) {
 /**
  * The component's directory, after building it if it is not there yet.
  *
- * It is built, after what it needs, beside its place and renamed when complete, so that what stands in its place is always whole. One process
- * at a time builds a component; whatever a killed one left half-built is removed.
+ * It is built, after what it needs, beside its place and renamed when complete, so that what stands in its place is
+ * always whole. One process at a time builds a component; whatever a killed one left half-built is removed.
  *
  * @param {Component} component
  * @param {import('./progress.mjs').Progress} progress
  * @returns {Promise<string>}
  */
-export async function provide(component, progress) {
+export function provide(component, progress) {
   const directory = componentDirectory(component);
+  if (!provided.has(directory)) provided.set(directory, provideOnce(component, directory, progress));
+  return provided.get(directory);
+}
+
+/** What this process has provided or is about to, by directory: several components may need the same one. */
+const provided = new Map();
+
+async function provideOnce(component, directory, progress) {
   if (existsSync(directory)) return directory;
   await Promise.all((component.needs ?? []).map((needed) => provide(needed, progress)));
   await exclusively(

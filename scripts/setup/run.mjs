@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { SetupError } from './errors.mjs';
 
-const SHOWN_OUTPUT_LINES = 40;
+const SHOWN_LINES = 30;
 const running = new Set();
 let stopped = false;
 
@@ -10,7 +10,7 @@ let stopped = false;
  * @param {string} program
  * @param {string[]} args
  * @param {{cwd?: string, env?: Record<string, string>}} [options] `env` is added to this process's own
- * @throws {SetupError} with the end of its output when it cannot be started or exits with another code than 0
+ * @throws {SetupError} with what it printed when it cannot be started or exits with another code than 0
  */
 export function run(program, args, { cwd, env = {} } = {}) {
   if (stopped) return Promise.reject(new SetupError(`${program} is not run: the set-up is being stopped`));
@@ -33,10 +33,17 @@ export function run(program, args, { cwd, env = {} } = {}) {
     child.on('close', (code, signal) => {
       running.delete(child);
       if (code === 0) return resolve(stdout);
-      const tail = output.trimEnd().split('\n').slice(-SHOWN_OUTPUT_LINES).join('\n');
-      reject(new SetupError(`${[program, ...args].join(' ')}\nended with ${signal ?? `exit code ${code}`}:\n${tail}`));
+      const ending = `${[program, ...args].join(' ')}\nended with ${signal ?? `exit code ${code}`}:`;
+      reject(new SetupError(`${ending}\n${firstAndLast(output.trimEnd().split('\n'))}`));
     });
   });
+}
+
+/** Long output without its middle: some programs say what is wrong first, some last. */
+function firstAndLast(lines) {
+  if (lines.length <= SHOWN_LINES) return lines.join('\n');
+  const half = SHOWN_LINES / 2;
+  return [...lines.slice(0, half), `… ${lines.length - SHOWN_LINES} lines …`, ...lines.slice(-half)].join('\n');
 }
 
 /** Ends every program that is still running, with its descendants (each leads a process group), and starts no more. */
