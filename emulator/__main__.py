@@ -38,7 +38,11 @@ def main() -> None:
         threading.Thread(target=_follow_lifeline, args=(stop,), daemon=True).start()
 
     listener = server.listen(arguments.port)
-    settings.configure(Settings(listener.getsockname()[1], arguments.data_dir, toolchain, arguments.schedules))
+    settings.configure(
+        Settings(
+            listener.getsockname()[1], arguments.data_dir, toolchain, arguments.schedules, arguments.minute_seconds
+        )
+    )
     http = server.Server(listener)
     http.start()
     ready = {
@@ -59,6 +63,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data-dir", type=_absolute_path, required=True, help="its own directory, emptied at start")
     parser.add_argument("--toolchain", type=_absolute_path, default=Path(".local/toolchain.json").absolute())
     parser.add_argument("--schedules", action="store_true", help="scheduled crawlers and triggers fire")
+    parser.add_argument(
+        "--minute-seconds", type=float, default=60.0, help="how long Glue's minutes last; less only for tests"
+    )
     parser.add_argument(
         "--lifeline", action="store_true", help="stop when stdin ends, unless it brought the line `keep` before"
     )
