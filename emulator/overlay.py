@@ -18,6 +18,7 @@ import moto.backend_index
 import moto.backends
 import moto.core.responses
 from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.common_models import BaseModel
 from moto.core.exceptions import ServiceException
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
@@ -154,7 +155,12 @@ def _parameters(response: BaseResponse) -> dict[str, Any]:
     )
 
 
+def _create_instance(model: type, *_arguments: Any, **_options: Any) -> Any:
+    return object.__new__(model)
+
+
 BaseResponse.call_action = _call_action
+BaseModel.__new__ = _create_instance  # moto's keeps every object it ever made, deleted ones too, for a dashboard
 _method_names = functools.cache(method_names_from_class)
 
 # moto warns of every error code that the service's model does not list; ours are AWS's, and the models are incomplete.

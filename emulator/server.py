@@ -21,14 +21,19 @@ from emulator.overlay import AwsError
 # Modules that answer AWS operations: imported for their @operation functions, once the settings are known.
 SERVICES = [
     "emulator.iam",
+    "emulator.s3",
+    "emulator.s3_bodies",
     "emulator.rds",
     "emulator.rds_parameter_groups",
     "emulator.rds_subnet_groups",
     "emulator.glue_catalog",
+    "emulator.glue_connections",
+    "emulator.glue_definitions",
     "emulator.glue_jobs",
     "emulator.glue_crawlers",
     "emulator.glue_workflows",
     "emulator.schedules",
+    "emulator.athena_definitions",
     "emulator.athena",
 ]
 

@@ -10,6 +10,8 @@ from roles import Role, allow, policy
 
 OTHER_ACCOUNT = "222222222222"
 
+TRUST_GLUE = policy({"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"})
+
 
 def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
@@ -249,7 +251,7 @@ def test_a_key_by_id_arn_and_alias(emulator: Emulator) -> None:
 
 
 def test_who_passes_a_role_must_be_allowed_to(emulator: Emulator) -> None:
-    worker = Role(emulator, "iam-worker")
+    worker = Role(emulator, "iam-worker", AssumeRolePolicyDocument=TRUST_GLUE)
     job = {"Role": worker.arn, "Command": {"Name": "glueetl", "ScriptLocation": "s3://b/k"}}
     without = Role(emulator, "iam-no-pass", allow("glue:*")).client("glue")
     assert f"iam:PassRole on resource: {worker.arn} because" in refusal(without.create_job, Name="j", **job)["Message"]
@@ -264,13 +266,7 @@ def test_who_passes_a_role_must_be_allowed_to(emulator: Emulator) -> None:
 
 
 def test_assuming_a_role(emulator: Emulator) -> None:
-    glue_only = Role(
-        emulator,
-        "iam-glue-only",
-        AssumeRolePolicyDocument=policy(
-            {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ),
-    )
+    glue_only = Role(emulator, "iam-glue-only", AssumeRolePolicyDocument=TRUST_GLUE)
     refused = refusal(glue_only.session)
     assert (refused["Code"], refused["Status"]) == ("AccessDenied", 403)
     assert refused["Message"].endswith("because no role trust policy allows the sts:AssumeRole action")
