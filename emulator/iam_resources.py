@@ -125,11 +125,12 @@ def _athena(call: Call) -> list[str]:
 
 def _athena_workgroups(call: Call) -> list[str]:
     queries = athena_backends[call.account][call.region].named_queries
-    executions = call.texts("QueryExecutionIds") or [call.text("QueryExecutionId")]
-    named = call.texts("NamedQueryIds") or [call.text("NamedQueryId")]
-    found = {athena_executions.workgroup_of(call.account, each) for each in executions}
-    found |= {queries[each].workgroup.name for each in named if each in queries}
-    return sorted(found - {None}) or [call.text("WorkGroup", "Name") or "primary"]
+    execution_ids = call.texts("QueryExecutionIds") or [call.text("QueryExecutionId")]
+    query_ids = call.texts("NamedQueryIds") or [call.text("NamedQueryId")]
+    executions = (athena_executions.find(call.account, call.region, each) for each in execution_ids)
+    found = {execution.submission.workgroup for execution in executions if execution}
+    found |= {queries[each].workgroup.name for each in query_ids if each in queries}
+    return sorted(found) or [call.text("WorkGroup", "Name") or "primary"]
 
 
 def _secretsmanager(call: Call) -> list[str]:
