@@ -5,7 +5,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CreateDBInstanceCommand, CreateDBParameterGroupCommand, ModifyDBParameterGroupCommand, RDSClient, waitUntilDBInstanceAvailable } from '@aws-sdk/client-rds';
+import {
+  CreateDBInstanceCommand,
+  CreateDBParameterGroupCommand,
+  ModifyDBParameterGroupCommand,
+  RDSClient,
+  waitUntilDBInstanceAvailable,
+} from '@aws-sdk/client-rds';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { Client } from 'pg';
@@ -65,7 +71,8 @@ export async function createSource(environment: Environment, ca: string): Promis
     { client: rds, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
     { DBInstanceIdentifier: identifier },
   );
-  const endpoint = (reason as { DBInstances: { Endpoint: { Address: string; Port: number } }[] }).DBInstances[0]!.Endpoint;
+  const endpoint = (reason as { DBInstances: { Endpoint: { Address: string; Port: number } }[] }).DBInstances[0]!
+    .Endpoint;
   const owner = { host: endpoint.Address, port: endpoint.Port, database: DATABASE, user: OWNER, password, ca };
   await createSchema(owner, environment);
   return owner;

@@ -1,0 +1,12 @@
+/** What a command's exit code means; see `trackman --help`. */
+export const ExitCode = { done: 0, failed: 1, badInput: 2, interrupted: 130 } as const;
+
+/** The command ran and a promise was broken or a step failed: exit code 1. */
+export class FailedError extends Error {
+  readonly exitCode: number = ExitCode.failed;
+}
+
+/** What was asked for cannot be done as asked: exit code 2. The message names the value, what was expected, what to do. */
+export class InputError extends Error {
+  readonly exitCode: number = ExitCode.badInput;
+}

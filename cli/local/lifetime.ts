@@ -1,0 +1,42 @@
+/** The emulator's life is bound to a piece of work: it ends with it, also by Ctrl-C, unless it is to be kept. */
+import type { Environment } from '../../envs/environment';
+import { ExitCode } from '../errors';
+import type { EmulatorProcess } from './emulator';
+import { awsVariables, forgetSession } from './session';
+import { killTerraform } from './terraform';
+
+/** Runs `work`; the emulator that it gives to `own` is stopped afterwards, or left running and its variables printed. */
+export async function withEmulator(
+  keep: boolean,
+  environment: Environment,
+  work: (own: (emulator: EmulatorProcess) => void) => Promise<void>,
+): Promise<void> {
+  let owned: EmulatorProcess | undefined;
+  const stop = async (): Promise<void> => {
+    killTerraform();
+    await owned?.stop();
+    forgetSession();
+  };
+  const interrupted = (): void => {
+    process.stderr.write('\ninterrupted: stopping everything that was started\n');
+    void stop().finally(() => process.exit(ExitCode.interrupted));
+  };
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  try {
+    await work((emulator) => (owned = emulator));
+  } finally {
+    process.removeListener('SIGINT', interrupted);
+    process.removeListener('SIGTERM', interrupted);
+    if (keep && owned) await leaveRunning(owned, environment);
+    else await stop();
+  }
+}
+
+async function leaveRunning(emulatorProcess: EmulatorProcess, environment: Environment): Promise<void> {
+  await emulatorProcess.keep();
+  process.stderr.write('\nIt goes on running; stop it with: npx trackman local down\nFor any AWS client:\n');
+  for (const [name, value] of Object.entries(awsVariables(emulatorProcess.emulator, environment))) {
+    process.stdout.write(`export ${name}=${value}\n`);
+  }
+}

@@ -1,0 +1,125 @@
+/** The parts of the main job: bringing the platform up, running the pipeline, proving the result. */
+import type { JobRun } from '@aws-sdk/client-glue';
+import type { Environment } from '../../envs/environment';
+import { names, stackName } from '../../modules/naming';
+import { createSource, loadHistory, type SourceOwner } from '../../demo/source';
+import { readFileSync } from 'node:fs';
+import { crawl, runJob, runWorkflow } from '../aws/glue';
+import { bootstrap } from '../commands/bootstrap';
+import { FailedError } from '../errors';
+import { step, type FinishedStep } from '../progress';
+import { verify, type VerifiedTable } from '../verify/verify';
+import { EmulatorProcess } from './emulator';
+import { saveSession, useEmulator } from './session';
+import { apply } from './terraform';
+
+/** Called with each step as it ends. */
+export type Finished = (step: FinishedStep) => void;
+
+/**
+ * Emulator, source with `shots` shots of history, the environment's stack applied, `migrate` run.
+ * `own` is given the emulator as soon as it runs, so that the caller ends it whatever happens next.
+ */
+export async function bringUp(
+  environment: Environment,
+  shots: number,
+  own: (emulator: EmulatorProcess) => void,
+  finished: Finished,
+): Promise<SourceOwner> {
+  const started = await step(
+    'emulator',
+    () => EmulatorProcess.start(),
+    ({ emulator }) => emulator.endpoint,
+  );
+  finished(started.finished);
+  own(started.result);
+  const { emulator } = started.result;
+  useEmulator(emulator, environment);
+  saveSession(emulator);
+
+  const created = await step(
+    'trackman-backend',
+    () => createSource(environment, readFileSync(emulator.caFile, 'utf8')),
+    where,
+  );
+  finished(created.finished);
+  const source = created.result;
+
+  // The history loads while Terraform waits for RDS.
+  const history = timed(() => loadHistory(source, shots));
+  const bootstrapped = await step(
+    'bootstrap',
+    () => bootstrap(environment, emulator.caFile),
+    (done) => `${done.length} checked`,
+  );
+  finished(bootstrapped.finished);
+  const applied = await step(`cdktf apply ${stackName(environment)}`, (report) =>
+    apply(stackName(environment), report),
+  );
+  finished(applied.finished);
+  const loaded = await step(
+    'history',
+    () => history,
+    (seconds) => `${shots} shots in ${seconds.toFixed(1)} s, beside the apply`,
+  );
+  finished({ ...loaded.finished, seconds: loaded.result });
+  const migrated = await step('migrate', (report) => runJob(environment.region, names.jobs.migrate, report));
+  finished(migrated.finished);
+  return source;
+}
+
+/** One crawl and one run of the pipeline, as their schedules would start them. */
+export async function runPipeline(environment: Environment, label: string, finished: Finished): Promise<JobRun[]> {
+  const crawled = await step(`crawl (${label})`, (report) => crawl(environment.region, names.crawler, report));
+  finished(crawled.finished);
+  const ran = await step(
+    `pipeline (${label})`,
+    (report) => runWorkflow(environment.region, names.workflow, report),
+    describeRuns,
+  );
+  finished(ran.finished);
+  return ran.result;
+}
+
+/** Compares source, lake and dataengineering-db; a difference is a failure that shows the rows. */
+export async function prove(environment: Environment, finished: Finished): Promise<VerifiedTable[]> {
+  const checked = await step(
+    'verify',
+    (report) => verify(environment, report),
+    (tables) => `${tables.length} tables`,
+  );
+  finished(checked.finished);
+  const wrong = checked.result.filter((table) => table.differences.length > 0);
+  if (checked.result.length === 0) throw new FailedError('verify found no table to compare');
+  if (wrong.length > 0) throw new FailedError(wrong.map(describeDifferences).join('\n'));
+  return checked.result;
+}
+
+function where(source: SourceOwner): string {
+  return `postgresql://${source.host}:${source.port}/${source.database}`;
+}
+
+function describeRuns(runs: JobRun[]): string {
+  return runs.map((run) => `${run.JobName} ${run.ExecutionTime} s`).join(', ');
+}
+
+function describeDifferences({ name, differences, ...counts }: VerifiedTable): string {
+  const rows = differences.map(({ key, rows }) =>
+    [
+      `  key ${key}`,
+      ...Object.entries(rows).map(([store, row]) => `    ${store.padEnd(8)}${row ?? '(no such row)'}`),
+    ].join('\n'),
+  );
+  return [
+    `${name} differs (rows: source ${counts.source}, lake ${counts.lake}, serving ${counts.serving}):`,
+    ...rows,
+  ].join('\n');
+}
+
+/** Starts `work` at once; the result is the seconds it took. A failure surfaces where the result is awaited. */
+function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  const seconds = work().then(() => (performance.now() - started) / 1000);
+  seconds.catch(() => undefined); // not unhandled meanwhile: the awaiting step gets it
+  return seconds;
+}

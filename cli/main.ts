@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/** `trackman`: the platform's command line. Data goes to stdout, everything else to stderr. */
+import { Command, CommanderError } from 'commander';
+import { bootstrapCommand } from './commands/bootstrap';
+import { localCommand } from './commands/local';
+import { migrateCommand } from './commands/migrate';
+import { ExitCode, FailedError, InputError } from './errors';
+
+// The warning is about versions of the SDK to come; ours are pinned and run on every Node that we support.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+
+function program(): Command {
+  return new Command('trackman')
+    .description('Runs and operates the Trackman data platform.')
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed or a promise broken, 2 bad input, 130 interrupted.')
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+    .addCommand(bootstrapCommand())
+    .addCommand(migrateCommand())
+    .addCommand(localCommand());
+}
+
+async function main(): Promise<void> {
+  try {
+    await program().parseAsync();
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
+}
+
+/** Says what went wrong on stderr and returns the exit code. A defect of ours keeps its stack. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.badInput;
+  if (error instanceof FailedError || error instanceof InputError) {
+    process.stderr.write(`trackman: ${error.message}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`trackman: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return ExitCode.failed;
+}
+
+void main();

@@ -1,0 +1,122 @@
+/** Compares every table of every source that is followed in log mode: source, lake, dataengineering-db. */
+import type { Client } from 'pg';
+import type { Environment } from '../../envs/environment';
+import { names, servingCaParameter, servingSecrets } from '../../modules/naming';
+import { lakeTableName, resolveContracts, type ResolvedContract } from '../../sources/contract';
+import { connect, databaseEndpoint, readParameter, readSecret, type Login } from '../aws/readers';
+import { pepperBlocks, type Column, type Pepper } from './canonical';
+import { lakeCopy, postgresCopy } from './copies';
+import { compare, type Difference } from './reconcile';
+import { publishedTables, type SourceTable } from './source-tables';
+
+export interface VerifiedTable {
+  readonly name: string;
+  /** Rows in each store. */
+  readonly source: number;
+  readonly lake: number;
+  readonly serving: number;
+  readonly differences: readonly Difference[];
+}
+
+type Report = (line: string) => void;
+
+/** What text rendering depends on, the same in both databases. */
+const SESSION =
+  "set datestyle = 'ISO'; set timezone = 'UTC'; set intervalstyle = 'postgres'; set extra_float_digits = 3; set bytea_output = 'hex'";
+
+/** Nothing may be written to the source meanwhile, and the pipeline must have run since the last write. */
+export async function verify(environment: Environment, report: Report): Promise<VerifiedTable[]> {
+  const serving = await connectToServing(environment);
+  try {
+    const verified: VerifiedTable[] = [];
+    for (const contract of resolveContracts(environment)) {
+      const source = await connectToSource(environment, contract);
+      try {
+        verified.push(...(await verifySource(environment, contract, { source, serving }, report)));
+      } finally {
+        await source.end();
+      }
+    }
+    return verified;
+  } finally {
+    await serving.end();
+  }
+}
+
+interface Stores {
+  readonly source: Client;
+  readonly serving: Client;
+}
+
+async function verifySource(
+  environment: Environment,
+  contract: ResolvedContract,
+  stores: Stores,
+  report: Report,
+): Promise<VerifiedTable[]> {
+  const pepper = pepperBlocks(Buffer.from(await readSecret(environment.region, contract.pepperSecret), 'hex'));
+  const verified: VerifiedTable[] = [];
+  for (const table of await publishedTables(stores.source, contract.publication)) {
+    const name = lakeTableName(contract, table.schema, table.name);
+    report(name);
+    const columns = keptColumns(contract, table);
+    verified.push({ name, ...(await verifyTable(environment, table, name, columns, stores, pepper)) });
+  }
+  return verified;
+}
+
+async function verifyTable(
+  { region }: Environment,
+  table: SourceTable,
+  name: string,
+  columns: readonly Column[],
+  { source, serving }: Stores,
+  pepper: Pepper,
+): Promise<Omit<VerifiedTable, 'name'>> {
+  const inKey = new Set(table.columns.filter((column) => column.inKey).map((column) => column.name));
+  const key = columns.filter((column) => inKey.has(column.name));
+  const athena = { region, workgroup: names.workgroups.analysts, database: names.databases.lake };
+  const { counts, differences } = await compare([
+    postgresCopy('source', source, table, columns, key, pepper),
+    lakeCopy(athena, name, columns, key),
+    postgresCopy('serving', serving, { schema: names.serving.schema, name }, columns, key),
+  ]);
+  return { ...counts, differences };
+}
+
+/** The columns that the contract keeps, as the lake holds them. */
+function keptColumns(contract: ResolvedContract, table: SourceTable): Column[] {
+  const options = contract.tables[`${table.schema}.${table.name}`];
+  return table.columns.flatMap(({ name, type, elementType, numericScale }) => {
+    const pii = options?.pii?.[name] ?? 'keep';
+    if (pii === 'drop') return [];
+    const scale = options?.decimals?.[name]?.[1] ?? numericScale;
+    return [{ name, type, elementType, scale, pii }];
+  });
+}
+
+async function connectToSource({ region }: Environment, { connection }: ResolvedContract): Promise<Client> {
+  const [url, ca, secret] = await Promise.all([
+    readParameter(region, connection.urlParameter),
+    readParameter(region, connection.caParameter),
+    readSecret(region, connection.secret),
+  ]);
+  const { hostname, port, pathname } = new URL(url);
+  const where = { host: hostname, port: Number(port || 5432), database: decodeURIComponent(pathname.slice(1)) };
+  return withSession(await connect(where, JSON.parse(secret) as Login, ca));
+}
+
+async function connectToServing(environment: Environment): Promise<Client> {
+  const { region } = environment;
+  const [endpoint, ca, secret] = await Promise.all([
+    databaseEndpoint(region, names.serving.identifier),
+    readParameter(region, servingCaParameter(environment)),
+    readSecret(region, servingSecrets(environment).application),
+  ]);
+  return withSession(await connect({ ...endpoint, database: names.serving.database }, JSON.parse(secret) as Login, ca));
+}
+
+async function withSession(client: Client): Promise<Client> {
+  await client.query(SESSION);
+  return client;
+}

@@ -1,0 +1,152 @@
+/** The main job on a small history, as `npm start -- --keep` runs it, and the commands that go on from there. */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
+import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { Client } from 'pg';
+
+const root = join(__dirname, '..', '..');
+const summaryFile = join(root, '.local', 'summary.json');
+const SHOTS = 2000;
+const MINUTE = 60_000;
+
+interface Summary {
+  readonly queries: readonly { readonly name: string; readonly rows: number; readonly scannedBytes: number }[];
+  readonly freshnessSeconds: number;
+}
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function trackman(...argv: string[]): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), ...argv], { cwd: root });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
+
+describe('the main job', () => {
+  let started: Outcome;
+  let pid: number;
+
+  beforeAll(async () => {
+    started = await trackman('local', 'start', '--shots', String(SHOTS), '--keep');
+    for (const [, name, value] of started.stdout.matchAll(/^export (AWS_\w+)=(.*)$/gm)) process.env[name!] = value;
+  }, 15 * MINUTE);
+
+  afterAll(async () => {
+    await trackman('local', 'down');
+  }, MINUTE);
+
+  test('succeeds, and says so', () => {
+    expect({ code: started.code, stderr: started.code === 0 ? '' : started.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(started.stdout).toContain(
+      'Verified: every row of 5 tables is the same in the source, the lake and dataengineering-db.',
+    );
+  });
+
+  test('the summary holds what was done and proven', () => {
+    const summary = JSON.parse(readFileSync(summaryFile, 'utf8')) as Summary;
+    // The traffic adds 405 shots and deletes the two of 2,000 whose number ends in 013.
+    const shots = SHOTS + 405 - 2;
+    expect(summary).toMatchObject({
+      verified: true,
+      tables: expect.arrayContaining([
+        { name: 'facilities', source: 12, lake: 12, serving: 12 },
+        { name: 'bays', source: 96, lake: 96, serving: 96 },
+        { name: 'players', source: 24, lake: 24, serving: 24 },
+        { name: 'sessions', source: 52, lake: 52, serving: 52 },
+        { name: 'shots', source: shots, lake: shots, serving: shots },
+      ]),
+      changes: { inserted: 406, deleted: 3 },
+    });
+    expect(summary.freshnessSeconds).toBeLessThan(3600);
+    expect(summary.queries).toHaveLength(3);
+    for (const query of summary.queries) {
+      expect(query).toMatchObject({ rows: expect.any(Number), scannedBytes: expect.any(Number) });
+      expect(query.rows).toBeGreaterThan(0);
+    }
+  });
+
+  test('status tells how to reach it, and a second start in this checkout is refused', async () => {
+    const status = await trackman('local', 'status');
+    expect(status.stdout).toContain(`export AWS_ENDPOINT_URL=${process.env['AWS_ENDPOINT_URL']}`);
+    pid = Number(/process (\d+)/.exec(status.stdout)![1]);
+    expect(isRunning(pid)).toBe(true);
+    const second = await trackman('local', 'up');
+    expect(second.code).toBe(2);
+    expect(second.stderr).toContain('a local platform is up already');
+  });
+
+  test(
+    'an idle run keeps everything as it is',
+    async () => {
+      expect(await trackman('local', 'run')).toMatchObject({ code: 0 });
+      expect(await trackman('local', 'verify')).toMatchObject({ code: 0 });
+    },
+    5 * MINUTE,
+  );
+
+  test(
+    'a row that differs is found and shown, with exit code 1',
+    async () => {
+      await changeFacilityInServing();
+      const verified = await trackman('local', 'verify');
+      expect(verified.code).toBe(1);
+      expect(verified.stderr).toContain('facilities differs (rows: source 12, lake 12, serving 12)');
+      expect(verified.stderr).toMatch(/key 3\n.*source.*Stockholm.*\n.*lake.*Stockholm.*\n.*serving.*Atlantis/);
+    },
+    MINUTE,
+  );
+
+  test(
+    'down ends every process',
+    async () => {
+      expect(await trackman('local', 'down')).toMatchObject({ code: 0 });
+      expect(isRunning(pid)).toBe(false);
+      expect((await trackman('local', 'status')).stdout).toBe('no local platform is up in this checkout\n');
+    },
+    MINUTE,
+  );
+});
+
+/** As nobody should: behind the platform's back, by the loader's credentials. */
+async function changeFacilityInServing(): Promise<void> {
+  const { DBInstances } = await new RDSClient({}).send(
+    new DescribeDBInstancesCommand({ DBInstanceIdentifier: 'dataengineering-db' }),
+  );
+  const { Address: host, Port: port } = DBInstances![0]!.Endpoint!;
+  const { Parameter } = await new SSMClient({}).send(new GetParameterCommand({ Name: '/trackman/dev/serving/ca' }));
+  const { SecretString } = await new SecretsManagerClient({}).send(
+    new GetSecretValueCommand({ SecretId: 'trackman/dev/serving/loader' }),
+  );
+  const { username, password } = JSON.parse(SecretString!) as { username: string; password: string };
+  const client = new Client({
+    host,
+    port,
+    user: username,
+    password,
+    database: 'dataengineering',
+    ssl: { ca: Parameter!.Value! },
+  });
+  await client.connect();
+  try {
+    await client.query("update app.facilities set city = 'Atlantis' where id = 3");
+  } finally {
+    await client.end();
+  }
+}
