@@ -1,47 +1,22 @@
 /** The main job on a small history, as `npm start -- --keep` runs it, and the commands that go on from there. */
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Client } from 'pg';
+import { MINUTE, platformProcesses, root, trackman, type Outcome } from './trackman';
 
-const root = join(__dirname, '..', '..');
 const summaryFile = join(root, '.local', 'summary.json');
 const SHOTS = 2000;
-const MINUTE = 60_000;
 
 interface Summary {
   readonly queries: readonly { readonly name: string; readonly rows: number; readonly scannedBytes: number }[];
   readonly freshnessSeconds: number;
 }
 
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function trackman(...argv: string[]): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), ...argv], { cwd: root });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
-
-function isRunning(pid: number): boolean {
-  return existsSync(`/proc/${pid}`);
-}
-
 describe('the main job', () => {
   let started: Outcome;
-  let pid: number;
 
   beforeAll(async () => {
     started = await trackman('local', 'start', '--shots', String(SHOTS), '--keep');
@@ -85,8 +60,6 @@ describe('the main job', () => {
   test('status tells how to reach it, and a second start in this checkout is refused', async () => {
     const status = await trackman('local', 'status');
     expect(status.stdout).toContain(`export AWS_ENDPOINT_URL=${process.env['AWS_ENDPOINT_URL']}`);
-    pid = Number(/process (\d+)/.exec(status.stdout)![1]);
-    expect(isRunning(pid)).toBe(true);
     const second = await trackman('local', 'up');
     expect(second.code).toBe(2);
     expect(second.stderr).toContain('a local platform is up already');
@@ -117,7 +90,7 @@ describe('the main job', () => {
     'down ends every process',
     async () => {
       expect(await trackman('local', 'down')).toMatchObject({ code: 0 });
-      expect(isRunning(pid)).toBe(false);
+      expect(platformProcesses()).toEqual([]);
       expect((await trackman('local', 'status')).stdout).toBe('no local platform is up in this checkout\n');
     },
     MINUTE,
