@@ -1,17 +1,7 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-const nodeGlobals = [
-  'AbortSignal',
-  'Buffer',
-  'URL',
-  'clearInterval',
-  'console',
-  'fetch',
-  'process',
-  'setInterval',
-  'setTimeout',
-];
+const nodeGlobals = ['URL', 'clearInterval', 'console', 'process', 'setInterval', 'setTimeout'];
 
 export default tseslint.config(
   { ignores: ['.local/', 'cdktf.out/', 'dist/'] },
@@ -19,7 +9,9 @@ export default tseslint.config(
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: new URL('.', import.meta.url).pathname },
+    },
   },
   {
     files: ['test/**/*.ts'],

@@ -37,7 +37,7 @@ async function setUp() {
 async function setUpCheckout(python, progress) {
   const [directories, terraformCliConfig] = await Promise.all([
     provideAll(toolchain(repository, python), progress),
-    configureTerraform(repository, progress),
+    configureTerraform(repository, python, progress),
     installNodeModules(repository, progress).then(() => compile(repository, progress)),
   ]);
   linkRuff(directories.devTools);

@@ -8,15 +8,17 @@ import { fileURLToPath } from 'node:url';
 import { forwardSignals, runStep, wasInterrupted } from './test/run-step.mjs';
 import { suites } from './test/steps.mjs';
 
+const FAILED = 1;
+const BAD_INPUT = 2;
 const INTERRUPTED = 130;
 const repository = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 async function main(name) {
   const toolchain = path.join(repository, '.local/toolchain.json');
-  if (!existsSync(toolchain)) throw new Error(`${toolchain} is missing: run "node scripts/setup.mjs" first`);
+  if (!existsSync(toolchain)) return refuse(`${toolchain} is missing: run "node scripts/setup.mjs" first`);
   const all = suites(repository, JSON.parse(readFileSync(toolchain, 'utf8')));
   const steps = all[name];
-  if (!steps) throw new Error(`no suite "${name}": expected one of ${Object.keys(all).join(', ')}`);
+  if (!steps) return refuse(`no suite "${name}": expected one of ${Object.keys(all).join(', ')}`);
   mkdirSync(path.join(repository, '.local/test-results'), { recursive: true });
 
   const lines = [];
@@ -32,7 +34,12 @@ async function main(name) {
     lines.push(`${failed ? 'FAILED' : 'passed'}  ${step.title}: ${passed} passed, ${failed} failed, ${seconds} s`);
   }
   console.log(`\n=== Summary\n\n${lines.join('\n')}\n\n${total.passed} passed, ${total.failed} failed`);
-  return total.failed ? 1 : 0;
+  return total.failed ? FAILED : 0;
+}
+
+function refuse(problem) {
+  console.error(problem);
+  return BAD_INPUT;
 }
 
 forwardSignals();

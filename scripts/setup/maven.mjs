@@ -17,6 +17,9 @@ const SYSTEM_TRUST_STORES = [
   '/var/lib/ca-certificates/java-cacerts', // SUSE
 ];
 
+/** What every distribution leaves it at: nothing in a trust store is secret. */
+const TRUST_STORE_PASSWORD = '-Djavax.net.ssl.trustStorePassword=changeit';
+
 /** The artifact's name as a file. */
 export function fileName({ name, version, type }) {
   return `${name}-${version}.${type}`;
@@ -36,7 +39,7 @@ export async function downloadArtifacts(artifacts, directory, { java, ivy }) {
   writeFileSync(path.join(work, 'ivy.xml'), ivyModule(artifacts));
   const trustStore = SYSTEM_TRUST_STORES.find(existsSync);
   await run(path.join(java, 'bin/java'), [
-    ...(trustStore ? [`-Djavax.net.ssl.trustStore=${trustStore}`] : []),
+    ...(trustStore ? [`-Djavax.net.ssl.trustStore=${trustStore}`, TRUST_STORE_PASSWORD] : []),
     ...[`-Duser.home=${work}`, '-jar', ivy, '-error'],
     ...['-settings', path.join(work, 'settings.xml'), '-ivy', path.join(work, 'ivy.xml')],
     ...['-cache', path.join(work, 'cache'), '-retrieve', path.join(directory, '[artifact]-[revision].[ext]')],
@@ -60,7 +63,8 @@ async function verify(file, expected) {
   const actual = hash.digest('hex');
   if (actual === expected) return;
   throw new SetupError(
-    `${path.basename(file)} has SHA-256 ${actual}, expected ${expected}: what was downloaded is not what this version of the project was made with`,
+    `${path.basename(file)} has SHA-256 ${actual}, expected ${expected}: what was downloaded is not the file that was ` +
+      'pinned. Nothing was installed; try again, and if it stays so, find out who serves that file.',
   );
 }
 

@@ -23,15 +23,7 @@ export class PythonPackages {
       build: async (directory) => {
         await run(python.executable, ['-m', 'venv', directory]);
         const own = path.join(directory, 'bin/python');
-        await run(own, [
-          '-m',
-          'pip',
-          'install',
-          '--require-hashes',
-          '--only-binary=:all:',
-          '-r',
-          this.#path(requirements),
-        ]);
+        await run(own, ['-m', 'pip', 'install', '--only-binary=:all:', ...this.#requirements(requirements)]);
       },
     };
   }
@@ -109,20 +101,18 @@ export class PythonPackages {
   #downloadWheels(directory, requirements, pythonVersion) {
     const platforms = ['manylinux_2_34', 'manylinux_2_28', 'manylinux_2_17', 'manylinux2014'];
     return this.#pip(directory, [], 'download', [
-      ...['--require-hashes', '--no-deps', '--only-binary=:all:', '--implementation', 'cp'],
+      ...['--no-deps', '--only-binary=:all:', '--implementation', 'cp', '--python-version', pythonVersion],
       ...platforms.flatMap((platform) => ['--platform', `${platform}_x86_64`]),
-      ...['--python-version', pythonVersion, '--dest', directory, '-r', this.#path(requirements)],
+      ...['--dest', directory, ...this.#requirements(requirements)],
     ]);
   }
 
   #install(directory, global, options, requirements) {
-    return this.#pip(directory, global, 'install', [
-      '--require-hashes',
-      '--no-deps',
-      ...options,
-      '-r',
-      this.#path(requirements),
-    ]);
+    return this.#pip(directory, global, 'install', ['--no-deps', ...options, ...this.#requirements(requirements)]);
+  }
+
+  #requirements(file) {
+    return ['--require-hashes', '-r', this.#path(file)];
   }
 
   /** pip leaves nothing outside of `directory`, even when it is killed, except its own cache of downloads. */

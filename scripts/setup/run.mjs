@@ -50,6 +50,6 @@ function firstAndLast(lines) {
 export function stopAll() {
   stopped = true;
   for (const child of running) {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGTERM');
   }
 }

@@ -3,8 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { cacheDirectory } from './components.mjs';
 import { SetupError } from './errors.mjs';
+import { run } from './run.mjs';
 
-const REGISTRY_TIMEOUT_MS = 3_000;
+const REGISTRY_TIMEOUT_SECONDS = 3;
 const PLATFORM = 'linux_amd64';
 
 /** Where Terraform itself looks for providers on Linux ("implied local mirror directories"). */
@@ -68,14 +69,16 @@ function mirrors(directory, { address, version }) {
  * checkouts, or in a filesystem mirror where the registry cannot be reached. What was found once holds as long as the
  * lock and the mirror do.
  * @param {string} repository
+ * @param {{executable: string}} python
+ * @param {import('./progress.mjs').Progress} progress
  * @returns {Promise<string>} the configuration's path, for TF_CLI_CONFIG_FILE
  */
-export async function configureTerraform(repository, progress) {
+export async function configureTerraform(repository, python, progress) {
   const file = path.join(repository, '.local/terraform.tfrc');
   const provider = lockedProvider(path.join(repository, '.terraform.lock.hcl'));
   if (stillHolds(file, provider)) return file;
   await progress.step("Terraform's provider", '', async () => {
-    const mirror = (await registryAnswers(provider.host)) ? undefined : mirrorOf(provider);
+    const mirror = (await registryAnswers(provider.host, python)) ? undefined : mirrorOf(provider);
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, cliConfiguration(provider, mirror));
     return mirror ? `from the mirror ${mirror}` : `from ${provider.host}`;
@@ -83,14 +86,14 @@ export async function configureTerraform(repository, progress) {
   return file;
 }
 
-async function registryAnswers(host) {
+/** Asked by Python, which goes through a proxy and trusts authorities as the environment says; Node's fetch does not. */
+async function registryAnswers(host, python) {
+  const request = `import urllib.request as r; r.urlopen("https://${host}/.well-known/terraform.json", timeout=${REGISTRY_TIMEOUT_SECONDS})`;
   try {
-    const answer = await fetch(`https://${host}/.well-known/terraform.json`, {
-      signal: AbortSignal.timeout(REGISTRY_TIMEOUT_MS),
-    });
-    return answer.ok;
+    await run(python.executable, ['-c', request]);
+    return true;
   } catch (error) {
-    if (error instanceof TypeError || error.name === 'TimeoutError') return false; // not reached; not in time
+    if (error instanceof SetupError) return false;
     throw error;
   }
 }
