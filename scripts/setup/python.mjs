@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { componentDirectory, lockText } from './components.mjs';
 import { run } from './run.mjs';
@@ -32,15 +32,14 @@ export class PythonPackages {
    * A virtual environment.
    * @param {Pick<Component, 'name' | 'title' | 'expectation'>} component
    * @param {string} requirements its lock, relative to the repository
-   * @param {{buildRequirements?: string, extraFiles?: string}} [options] `buildRequirements`: the lock of what builds the
-   *   packages that come as source; without it none may. `extraFiles`: a directory whose files are added to site-packages
+   * @param {{buildRequirements?: string}} [options] the lock of what builds the packages that come as source; without it
+   *   none may
    * @returns {Component}
    */
-  environment(component, requirements, { buildRequirements, extraFiles } = {}) {
-    const locks = [requirements, ...(buildRequirements ? [buildRequirements] : []), ...this.#filesIn(extraFiles)];
+  environment(component, requirements, { buildRequirements } = {}) {
     return {
       ...component,
-      lock: this.#lock(...locks),
+      lock: this.#lock(requirements, ...(buildRequirements ? [buildRequirements] : [])),
       needs: [this.pip],
       build: async (directory, final) => {
         await run(this.python.executable, ['-m', 'venv', '--without-pip', directory]);
@@ -48,7 +47,6 @@ export class PythonPackages {
         if (buildRequirements) await this.#install(directory, into, ['--only-binary=:all:'], buildRequirements);
         const sources = buildRequirements ? '--no-build-isolation' : '--only-binary=:all:';
         await this.#install(directory, into, [sources], requirements);
-        if (extraFiles) cpSync(this.#path(extraFiles), sitePackages(directory), { recursive: true });
         relocateScripts(directory, final);
       },
     };
@@ -128,10 +126,6 @@ export class PythonPackages {
 
   #lock(...files) {
     return [this.python.version, this.python.executable, ...files.map((file) => lockText(this.#path(file)))];
-  }
-
-  #filesIn(directory) {
-    return directory ? readdirSync(this.#path(directory)).map((name) => path.join(directory, name)) : [];
   }
 
   #path(file) {

@@ -28,7 +28,6 @@ export function toolchain(repository, python) {
   const pythonShellPython = packages.environment(
     { name: 'python-shell-python', title: "the Python shell jobs' Python", expectation: 'about 10 MB to download' },
     `${runtimes}/python-shell-3.9/requirements.txt`,
-    { extraFiles: `${runtimes}/python-shell-3.9/modules` },
   );
   const devTools = packages.directory(
     { name: 'dev-tools', title: 'pytest and ruff', expectation: 'about 15 MB to download' },
