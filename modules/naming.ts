@@ -1,0 +1,123 @@
+/**
+ * Every physical name, in one place. Environments have accounts of their own, so names are the same in all of them;
+ * only what is global (buckets) or shared with others (paths) carries the environment. Renaming replaces the resource.
+ */
+import type { Environment } from '../envs/environment';
+
+export const names = {
+  databases: {
+    /** What the sources look like: filled by the crawler. */
+    backend: 'trackman_backend',
+    /** What was received, as received. */
+    raw: 'trackman_raw',
+    /** The sources' current state, typed. */
+    lake: 'trackman_lake',
+    /** What is derived from it. */
+    marts: 'trackman_marts',
+  },
+  /** Key prefixes of the lake bucket. */
+  prefixes: {
+    raw: 'raw/',
+    lake: 'lake/',
+    marts: 'marts/',
+    /** Committed frontiers of dataengineering-db, for watching only. */
+    frontiers: '_trackman/frontiers/',
+  },
+  crawler: 'sources',
+  jobs: { ingest: 'ingest', publish: 'publish', migrate: 'migrate' },
+  workflow: 'pipeline',
+  triggers: { schedule: 'pipeline-schedule', publish: 'pipeline-publish' },
+  workgroups: { analysts: 'analysts' },
+  roles: {
+    crawler: 'trackman-crawler',
+    ingest: 'trackman-ingest',
+    publish: 'trackman-publish',
+    migrate: 'trackman-migrate',
+    analyst: 'trackman-analyst',
+  },
+  serving: {
+    identifier: 'dataengineering-db',
+    database: 'dataengineering',
+    schema: 'app',
+    masterUser: 'dataengineering_admin',
+  },
+} as const;
+
+type Named = Pick<Environment, 'name'>;
+type Global = Pick<Environment, 'name' | 'account'>;
+
+/** The account and region that a stack lives in. */
+export type Location = Pick<Environment, 'account' | 'region'>;
+
+export function stackName({ name }: Named): string {
+  return `trackman-${name}`;
+}
+
+export function stateBucket(environment: Global): string {
+  return bucket('state', environment);
+}
+
+/** A literal of its own, not the stack's name: a state key that changes loses the state. */
+export function stateKey({ name }: Named): string {
+  return `trackman-${name}/terraform.tfstate`;
+}
+
+export function lakeBucket(environment: Global): string {
+  return bucket('lake', environment);
+}
+
+export function artifactsBucket(environment: Global): string {
+  return bucket('artifacts', environment);
+}
+
+/** Where Athena puts results. */
+export function resultsBucket(environment: Global): string {
+  return bucket('results', environment);
+}
+
+function bucket(purpose: string, { name, account }: Global): string {
+  return `trackman-${purpose}-${name}-${account}`;
+}
+
+/** What the owners of a source keep for the platform, below `/trackman/<env>/<folder>`: two parameters and a secret. */
+export function ownerPaths({ name }: Named, folder = 'backend'): { url: string; ca: string; secret: string } {
+  return {
+    url: `/trackman/${name}/${folder}/url`,
+    ca: `/trackman/${name}/${folder}/ca`,
+    secret: `trackman/${name}/${folder}`,
+  };
+}
+
+/** SSM parameter with the authorities that sign dataengineering-db's certificate. */
+export function servingCaParameter({ name }: Named): string {
+  return `/trackman/${name}/serving/ca`;
+}
+
+/** Credentials of dataengineering-db's users; their values are written by the job `migrate`. */
+export function servingSecrets({ name }: Named): { loader: string; application: string } {
+  return { loader: `trackman/${name}/serving/loader`, application: `trackman/${name}/serving/application` };
+}
+
+/** Key of the hashes that stand for personal data. */
+export function pepperSecret({ name }: Named): string {
+  return `trackman/${name}/pii-pepper`;
+}
+
+/** ARN of something that belongs to an account and a region. */
+export function arn(service: string, { account, region }: Location, resource: string): string {
+  return `arn:aws:${service}:${region}:${account}:${resource}`;
+}
+
+export function roleArn({ account }: Pick<Environment, 'account'>, role: string): string {
+  return `arn:aws:iam::${account}:role/${role}`;
+}
+
+/** ARN of an SSM parameter; the slash that its name begins with is not repeated. */
+export function parameterArn(location: Location, name: string): string {
+  return arn('ssm', location, `parameter${name}`);
+}
+
+/** ARN of a secret known by its name: Secrets Manager appends a hyphen and six characters of its own. */
+export function secretArn(location: Location, name: string): string {
+  return arn('secretsmanager', location, `secret:${name}-??????`);
+}

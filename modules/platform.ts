@@ -1,0 +1,148 @@
+import { AwsProvider } from '@cdktf/provider-aws/lib/provider';
+import { S3Backend, TerraformStack } from 'cdktf';
+import type { Construct } from 'constructs';
+import { loadPackagedQueries } from '../athena-queries/packaged-query';
+import type { Environment } from '../envs/environment';
+import { resolveContracts } from '../sources/contract';
+import { Analytics } from './analytics';
+import { Catalog } from './catalog';
+import { Crawler } from './crawler';
+import { Lake } from './lake';
+import * as naming from './naming';
+import { names } from './naming';
+import { artifactFiles, JobArtifacts } from './pipeline/artifacts';
+import { Pipeline } from './pipeline/pipeline';
+import { projectRoot } from './project';
+import { Secret } from './secret';
+import { ServingDb } from './serving-db';
+import { SourceConnection } from './source-connection';
+
+/** The platform of one environment. Read from top to bottom it is the architecture, in the order in which data flows. */
+export class Platform extends TerraformStack {
+  constructor(scope: Construct, environment: Environment) {
+    super(scope, naming.stackName(environment));
+    this.keepStateOf(environment);
+    this.deployTo(environment);
+    const { account, region, deletionProtection } = environment;
+    const location = { account, region };
+
+    const lake = new Lake(this, 'lake', {
+      lakeBucket: naming.lakeBucket(environment),
+      artifactsBucket: naming.artifactsBucket(environment),
+      resultsBucket: naming.resultsBucket(environment),
+      versionDays: environment.lake.versionDays,
+      resultDays: environment.analytics.resultDays,
+      deletionProtection,
+    });
+    const catalog = new Catalog(this, 'catalog', { location, uri: (prefix) => lake.tables.uri(prefix) });
+
+    const contracts = resolveContracts(environment);
+    const sources = contracts.map(({ source, connection, include }) => ({
+      connection: new SourceConnection(this, source, {
+        name: connection.glueConnection,
+        location,
+        urlParameter: connection.urlParameter,
+        caParameter: connection.caParameter,
+        secret: connection.secret,
+      }),
+      include,
+    }));
+    new Crawler(this, 'crawler', {
+      name: names.crawler,
+      roleName: names.roles.crawler,
+      location,
+      database: catalog.backend,
+      targets: sources,
+      schedule: environment.schedules.crawl,
+    });
+
+    const pepper = new Secret(this, 'pii-pepper', {
+      name: naming.pepperSecret(environment),
+      description: 'Key of the hashes that stand for personal data; written once, by the job migrate',
+      location,
+      deletionProtection,
+    });
+    const servingDb = new ServingDb(this, 'serving-db', {
+      identifier: names.serving.identifier,
+      database: names.serving.database,
+      masterUser: names.serving.masterUser,
+      location,
+      ...environment.servingDb,
+      deletionProtection,
+      secrets: naming.servingSecrets(environment),
+      caParameter: naming.servingCaParameter(environment),
+    });
+
+    const artifacts = new JobArtifacts(this, 'artifacts', {
+      bucket: lake.artifacts,
+      files: artifactFiles(projectRoot),
+      scripts: Object.values(names.jobs),
+      contracts,
+    });
+    const { ingest, publish, migrate } = new Pipeline(this, 'pipeline', {
+      location,
+      artifacts,
+      lakeUri: lake.tables.uri(),
+      servingDb,
+      pepper,
+      schedule: environment.schedules.pipeline,
+      workers: environment.sparkJobs,
+      budgets: environment.latency,
+    });
+
+    const { analyst } = new Analytics(this, 'analytics', {
+      workgroup: names.workgroups.analysts,
+      roleName: names.roles.analyst,
+      location,
+      results: lake.results,
+      maxScannedBytes: environment.analytics.maxScannedBytes,
+      queries: loadPackagedQueries(),
+      database: catalog.lake,
+      deletionProtection,
+    });
+
+    // Who may do what.
+    const { prefixes } = names;
+    for (const job of [ingest, publish, migrate]) artifacts.grantRead(job.role);
+
+    for (const { connection } of sources) connection.grantConnect(ingest.role);
+    pepper.grantRead(ingest.role);
+    catalog.backend.grantRead(ingest.role);
+    catalog.raw.grantReadWrite(ingest.role);
+    catalog.lake.grantReadWrite(ingest.role);
+    lake.tables.grantReadWrite(ingest.role, prefixes.raw, prefixes.lake);
+
+    catalog.raw.grantRead(publish.role);
+    catalog.lake.grantRead(publish.role);
+    lake.tables.grantRead(publish.role, prefixes.raw, prefixes.lake);
+    lake.tables.grantWrite(publish.role, prefixes.frontiers);
+    servingDb.grantLoad(publish.role);
+
+    servingDb.grantAdminister(migrate.role);
+    pepper.grantReadWrite(migrate.role);
+
+    catalog.lake.grantRead(analyst);
+    catalog.marts.grantRead(analyst);
+    lake.tables.grantRead(analyst, prefixes.lake, prefixes.marts);
+  }
+
+  private keepStateOf(environment: Environment): void {
+    new S3Backend(this, {
+      bucket: naming.stateBucket(environment),
+      key: naming.stateKey(environment),
+      region: environment.region,
+      encrypt: true,
+      allowedAccountIds: [environment.account],
+    });
+    // cdktf has no property for it: a lock object beside the state keeps a second apply out.
+    this.addOverride('terraform.backend.s3.use_lockfile', true);
+  }
+
+  private deployTo({ name, account, region, tags }: Environment): void {
+    new AwsProvider(this, 'aws', {
+      region,
+      allowedAccountIds: [account],
+      defaultTags: [{ tags: { platform: 'trackman', environment: name, ...tags } }],
+    });
+  }
+}

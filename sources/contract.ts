@@ -1,0 +1,171 @@
+/**
+ * The contract with a source: what is followed, how, what is personal, what the application gets. It is written in
+ * TypeScript, validated at synth and shipped to the jobs as JSON.
+ */
+import { z } from 'zod';
+import type { Environment } from '../envs/environment';
+import { names, ownerPaths, pepperSecret } from '../modules/naming';
+import { check, parse } from '../modules/validation';
+import { sources } from './index';
+
+const text = (pattern: RegExp, expected: string) => z.string(expected).regex(pattern, expected);
+
+const sqlName = text(/^[a-z_][a-z0-9_]{0,62}$/, 'a name of at most 63 lower-case letters, digits and underscores');
+const tableName = text(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/, 'a table such as public.shots');
+const tablePattern = text(
+  /^[a-z_][a-z0-9_]*\.[a-z0-9_*]+$/,
+  'a table such as public.shots, in which * after the schema stands for any text: public.*',
+);
+const partition = text(
+  /^([a-z_][a-z0-9_]*|(year|month|day|hour)\([a-z_][a-z0-9_]*\)|(bucket|truncate)\([1-9]\d*, [a-z_][a-z0-9_]*\))$/,
+  'an Iceberg transform: a column, year(c), month(c), day(c), hour(c), bucket(16, c) or truncate(4, c)',
+);
+const decimal = z
+  .tuple([z.int().min(1).max(38), z.int().min(0).max(38)], '[precision, scale]')
+  .refine(([precision, scale]) => scale <= precision, 'a scale that is not above the precision');
+const wholeBytes = 'a whole number of bytes of at least 1,048,576';
+
+const tableOptions = z.strictObject({
+  /** What becomes of personal data, by column: stored as it is, as a keyed hash of its text, or not at all. @default keep */
+  pii: z.record(sqlName, z.enum(['keep', 'hash', 'drop'], 'keep, hash or drop')).optional(),
+  /** How the lake's table is partitioned, as Iceberg transforms of its columns. @default not at all */
+  partitionBy: z.array(partition).min(1, 'at least one transform').optional(),
+  /** The table's name in the lake and in dataengineering-db. @default see lakeTableName */
+  lakeTable: sqlName.optional(),
+  /** [precision, scale] of numeric columns that have none in the source. @default [38, 9] */
+  decimals: z.record(sqlName, decimal).optional(),
+});
+
+const selection = z.strictObject({
+  include: z.array(tablePattern).min(1, 'at least one pattern'),
+  exclude: z.array(tablePattern),
+});
+
+const schema = selection.extend({
+  /** Also the name of its Glue connection. */
+  name: text(/^[a-z][a-z0-9-]{1,62}$/, '2 to 63 lower-case letters, digits and hyphens, a letter first'),
+  /** Below `/trackman/<env>/`: where its owners keep address, authority and credentials. */
+  ownerFolder: text(/^[a-z][a-z0-9-]*$/, 'lower-case letters, digits and hyphens, a letter first'),
+  /** How changes are found: by logical decoding of the source's write-ahead log. */
+  mode: z.literal('log', 'log'),
+  /** Publication that the tables' owner made for the platform. */
+  publication: sqlName,
+  /** Replication slot; `ingest` makes it. */
+  slot: sqlName,
+  /** How much of the source's log one step reads, in bytes. */
+  walBytesPerStep: z.int(wholeBytes).min(1_048_576, wholeBytes),
+  /** Options of single tables, by "schema.table". */
+  tables: z.record(tableName, tableOptions),
+  /** Which of the followed tables go to dataengineering-db. */
+  serving: selection,
+});
+
+export type SourceContract = Readonly<z.output<typeof schema>>;
+export type TableOptions = z.output<typeof tableOptions>;
+
+/** A contract as the jobs read it: with the names that an environment gives to things. */
+export interface ResolvedContract extends Omit<SourceContract, 'name' | 'ownerFolder'> {
+  readonly source: string;
+  readonly connection: {
+    readonly glueConnection: string;
+    readonly urlParameter: string;
+    readonly caParameter: string;
+    readonly secret: string;
+  };
+  readonly catalogDatabase: string;
+  readonly pepperSecret: string;
+}
+
+/**
+ * Validates the contracts, each by itself and against each other, and gives them an environment's names.
+ * @throws InvalidValueError naming each value that is wrong
+ */
+export function resolveContracts(
+  environment: Pick<Environment, 'name'>,
+  contracts: readonly SourceContract[] = sources,
+): ResolvedContract[] {
+  const resolved = contracts.map((contract) => resolve(validated(contract), environment));
+  refuseSharedNames(
+    'source',
+    contracts.map(({ name }) => ({ of: name, name })),
+  );
+  refuseSharedNames(
+    'ownerFolder',
+    contracts.map(({ name, ownerFolder }) => ({ of: name, name: ownerFolder })),
+  );
+  refuseSharedNames('lake table', resolved.flatMap(namedTables));
+  return resolved;
+}
+
+/** Name of a source's table in the lake and in dataengineering-db: `<table>` for schema public, else `<schema>_<table>`. */
+export function lakeTableName(contract: Pick<ResolvedContract, 'tables'>, schema: string, table: string): string {
+  return contract.tables[`${schema}.${table}`]?.lakeTable ?? (schema === 'public' ? table : `${schema}_${table}`);
+}
+
+function validated(contract: SourceContract): SourceContract {
+  const remedy = `correct it in sources/${contract.name}.ts`;
+  const parsed = parse(schema, contract, `source ${contract.name}`, remedy);
+  for (const [table, options] of Object.entries(parsed.tables)) {
+    for (const transform of options.partitionBy ?? []) {
+      check(options.pii?.[columnOf(transform)] !== 'drop', {
+        name: `tables.${table}.partitionBy of source ${contract.name}`,
+        value: transform,
+        expected: 'a column that is kept',
+        remedy,
+      });
+    }
+  }
+  return parsed;
+}
+
+function columnOf(transform: string): string {
+  return /([a-z0-9_]+)\)?$/.exec(transform)![1]!;
+}
+
+function resolve(contract: SourceContract, environment: Pick<Environment, 'name'>): ResolvedContract {
+  const { url, ca, secret } = ownerPaths(environment, contract.ownerFolder);
+  return {
+    source: contract.name,
+    mode: contract.mode,
+    connection: { glueConnection: contract.name, urlParameter: url, caParameter: ca, secret },
+    catalogDatabase: names.databases.backend,
+    publication: contract.publication,
+    slot: contract.slot,
+    pepperSecret: pepperSecret(environment),
+    walBytesPerStep: contract.walBytesPerStep,
+    include: contract.include,
+    exclude: contract.exclude,
+    tables: contract.tables,
+    serving: contract.serving,
+  };
+}
+
+interface Use {
+  readonly of: string;
+  readonly name: string;
+}
+
+/** The tables that a contract names; what a pattern matches is known to the jobs only, which check it again. */
+function namedTables(contract: ResolvedContract): Use[] {
+  const literal = contract.include.filter((pattern) => !pattern.includes('*'));
+  const tables = new Set([...Object.keys(contract.tables), ...literal]);
+  return [...tables].map((qualified) => {
+    const [schema, table] = qualified.split('.') as [string, string];
+    return { of: `${contract.source} ${qualified}`, name: lakeTableName(contract, schema, table) };
+  });
+}
+
+function refuseSharedNames(kind: string, uses: readonly Use[]): void {
+  const first = new Map<string, string>();
+  for (const { of, name } of uses) {
+    const other = first.get(name);
+    check(other === undefined, {
+      name: `${kind} of ${of}`,
+      value: name,
+      expected: `a name that ${other} does not have`,
+      remedy:
+        kind === 'lake table' ? 'set lakeTable of one of the two in its contract' : 'change one of the two contracts',
+    });
+    first.set(name, of);
+  }
+}

@@ -1,0 +1,5 @@
+import type { SourceContract } from './contract';
+import { trackmanBackend } from './trackman-backend';
+
+/** Every source of the platform. */
+export const sources: readonly SourceContract[] = [trackmanBackend];

@@ -1,0 +1,18 @@
+import type { SourceContract } from './contract';
+
+/** The operational database of golf ball tracking. */
+export const trackmanBackend: SourceContract = {
+  name: 'trackman-backend',
+  ownerFolder: 'backend',
+  mode: 'log',
+  publication: 'trackman',
+  slot: 'trackman',
+  walBytesPerStep: 1024 ** 3,
+  include: ['public.*'],
+  exclude: [],
+  tables: {
+    'public.players': { pii: { name: 'hash', email: 'drop' } },
+    'public.shots': { partitionBy: ['month(hit_at)'] },
+  },
+  serving: { include: ['public.*'], exclude: [] },
+};
