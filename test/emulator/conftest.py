@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,23 @@ from typing import Any
 import boto3
 import pytest
 from botocore.client import BaseClient
+from terraform_cli import Terraform
 
 REPOSITORY = Path(__file__).parents[2]
 ACCOUNT = "111111111111"
 REGION = "eu-central-1"
 
+_TERRAFORM_TEST = "test_terraform.py"
+_TERRAFORM_ACCOUNT = "999999999999"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--toolchain", type=Path, default=REPOSITORY / ".local" / "toolchain.json")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Terraform's test comes last: it looks at what has gone on in the background since the first."""
+    items.sort(key=lambda item: item.path.name == _TERRAFORM_TEST)
 
 
 @dataclass
@@ -82,3 +92,21 @@ def emulator(tmp_path_factory: pytest.TempPathFactory, toolchain: Path) -> Itera
 def client(emulator: Emulator) -> Callable[..., BaseClient]:
     """`client(service, account=…, region=…)`: a boto3 client of an administrator."""
     return emulator.client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def terraform_life(
+    request: pytest.FixtureRequest, toolchain: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Future[str] | None]:
+    """Terraform's run beside all other tests, in an account of its own: minutes, nearly all of them the provider's
+    own waits (a DB instance: 80 seconds). None when its test was not selected.
+    """
+    if not any(item.path.name == _TERRAFORM_TEST for item in request.session.items):
+        yield None
+        return
+    emulator: Emulator = request.getfixturevalue("emulator")
+    cli_configuration = json.loads(toolchain.read_text()).get("terraformCliConfig")
+    directory = tmp_path_factory.mktemp("terraform")
+    terraform = Terraform(directory, emulator.endpoint, _TERRAFORM_ACCOUNT, cli_configuration)
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(terraform.live)
