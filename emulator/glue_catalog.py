@@ -18,12 +18,10 @@ _writing = threading.Lock()
 @operation("glue", "CreateTable")
 def create_table(ctx: Context, params: dict[str, Any]) -> None:
     """Create a table, once."""
+    definition = _definition(params)
     with _writing:
         _catalog(ctx).create_table(
-            params["DatabaseName"],
-            params["TableInput"]["Name"],
-            params["TableInput"],
-            params.get("OpenTableFormatInput"),
+            params["DatabaseName"], definition["Name"], definition, params.get("OpenTableFormatInput")
         )
 
 
@@ -33,8 +31,9 @@ def update_table(ctx: Context, params: dict[str, Any]) -> None:
 
     The definition so far stays as an old version unless SkipArchive is set.
     """
+    definition = _definition(params)
     with _writing:
-        table = _catalog(ctx).get_table(params["DatabaseName"], params["TableInput"]["Name"])
+        table = _catalog(ctx).get_table(params["DatabaseName"], definition["Name"])
         version = _current_version(table)
         if params.get("VersionId", version) != version:
             raise AwsError(
@@ -42,7 +41,7 @@ def update_table(ctx: Context, params: dict[str, Any]) -> None:
                 f"Update table failed due to concurrent modifications: {table.database_name}.{table.name} is at "
                 f"version {version}, not {params['VersionId']}.",
             )
-        table.update(params["TableInput"])
+        table.update(definition)
         if params.get("SkipArchive"):
             table.delete_version(version)
 
@@ -60,6 +59,12 @@ def delete_table_version(ctx: Context, params: dict[str, Any]) -> None:
 
 def _catalog(ctx: Context) -> GlueBackend:
     return glue_backends[ctx.account][ctx.region]
+
+
+def _definition(params: dict[str, Any]) -> dict[str, Any]:
+    if "TableInput" not in params:
+        raise AwsError("InvalidInputException", "TableInput is missing: the emulator makes no Iceberg metadata itself")
+    return params["TableInput"]
 
 
 def _current_version(table: FakeTable) -> str:

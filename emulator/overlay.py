@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import moto.backend_index
 import moto.backends
-import moto.core.responses
+from botocore.model import OperationNotFoundError
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.common_models import BaseModel
 from moto.core.exceptions import ServiceException
@@ -26,7 +26,7 @@ from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import camelcase_to_underscores, get_service_model, method_names_from_class
 from werkzeug.exceptions import HTTPException
 
-from emulator import request_log
+from emulator import request_log, validation
 
 FALL_THROUGH = object()  # what an operation returns for moto's own method to run
 
@@ -117,10 +117,11 @@ def _authorize_and_answer(response: BaseResponse) -> Any:
     resource = response._determine_resource() if hasattr(response, "_determine_resource") else "*"
     response._authenticate_and_authorize_normal_action(resource)
 
+    parameters = _parameters(response, service, action)
     result: Any = FALL_THROUGH
     if (service, action) in _operations:
         context = Context(response.current_account, response.region, response.access_key, action, response)
-        result = _operations[service, action](context, _parameters(response))
+        result = _operations[service, action](context, parameters)
     if result is not FALL_THROUGH:
         return ActionResult(result if result is not None else {})
 
@@ -139,11 +140,16 @@ def not_emulated(service: str, action: str, detail: str = "") -> AwsError:
     return AwsError("NotImplementedByEmulator", message)
 
 
-def _parameters(response: BaseResponse) -> dict[str, Any]:
-    service = get_service_model(response.boto3_service_name)
+def _parameters(response: BaseResponse, service: str, action: str) -> dict[str, Any]:
+    """The request's parameters, named and typed as in the API's model, and checked against it."""
+    model = get_service_model(service)
+    try:
+        operation_model = model.operation_model(action)
+    except OperationNotFoundError as error:
+        raise not_emulated(service, action) from error
     request = response.normalized_request
-    parser = PROTOCOL_PARSERS[determine_request_protocol(service, request.content_type)]
-    return parser(service.operation_model(response._get_action()), map_type=dict).parse(
+    parser = PROTOCOL_PARSERS[determine_request_protocol(model, request.content_type)]
+    parameters = parser(operation_model, map_type=dict).parse(
         {
             "method": request.method,
             "values": request.values,
@@ -153,6 +159,10 @@ def _parameters(response: BaseResponse) -> dict[str, Any]:
             "url_params": response.uri_match,
         }
     )
+    refusal = validation.refusal(service, operation_model.input_shape, parameters)
+    if refusal is not None:
+        raise AwsError(*refusal)
+    return parameters
 
 
 def _create_instance(model: type, *_arguments: Any, **_options: Any) -> Any:

@@ -56,7 +56,7 @@ class Emulator:
         ready = json.loads(line)
         return cls(process, ready["endpoint"], data_dir, Path(ready["caFile"]))
 
-    def client(self, service: str, account: str = ACCOUNT, region: str = REGION) -> BaseClient:
+    def client(self, service: str, account: str = ACCOUNT, region: str = REGION, **options: Any) -> BaseClient:
         """A boto3 client with an administrator's key of the account."""
         return boto3.client(
             service,
@@ -64,6 +64,7 @@ class Emulator:
             region_name=region,
             aws_access_key_id=f"AKIAADMN{account}",
             aws_secret_access_key="any",
+            **options,
         )
 
     def requests(self) -> list[dict[str, Any]]:
