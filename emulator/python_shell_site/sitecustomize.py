@@ -11,7 +11,8 @@ _create_client = Session.create_client
 
 
 def _create_client_of_the_emulator(self, service_name, *arguments, **options):
-    options.setdefault("endpoint_url", os.environ["AWS_ENDPOINT_URL"])
+    if options.get("endpoint_url") is None:  # boto3 passes None where the job says nothing
+        options["endpoint_url"] = os.environ["AWS_ENDPOINT_URL"]
     return _create_client(self, service_name, *arguments, **options)
 
 
