@@ -1,0 +1,1 @@
+"""What the platform's jobs share: pure functions over bytes, Arrow and DataFrames, with I/O at the edge."""

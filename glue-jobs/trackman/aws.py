@@ -1,0 +1,63 @@
+"""The AWS services that the jobs read their settings from and write their files to."""
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from trackman.errors import JobError
+
+
+@cache
+def client(service: str) -> BaseClient:
+    """The process's one client of a service, under the job's own role."""
+    return boto3.client(service)
+
+
+def parameter(name: str) -> str:
+    """The value of an SSM parameter."""
+    try:
+        return client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    except client("ssm").exceptions.ParameterNotFound:
+        raise JobError(f"SSM parameter {name} does not exist: its owner has to create it") from None
+
+
+def secret(name: str) -> str:
+    """The current value of a secret in Secrets Manager."""
+    try:
+        return client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+    except client("secretsmanager").exceptions.ResourceNotFoundException:
+        raise JobError(
+            f"secret {name} has no value: its owner, or for the platform's own secrets the job migrate, has to write it"
+        ) from None
+
+
+def read_object(uri: str) -> bytes:
+    """The bytes of the object at `s3://bucket/key`."""
+    bucket, key = _split(uri)
+    try:
+        return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        raise JobError(f"cannot read {uri}: {error}") from error
+
+
+def write_object(uri: str, body: bytes) -> None:
+    """Write a small object in one request."""
+    bucket, key = _split(uri)
+    client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def upload(file: Path, uri: str) -> None:
+    """Upload a file, in parts when it is large."""
+    bucket, key = _split(uri)
+    client("s3").upload_file(str(file), bucket, key)
+
+
+def _split(uri: str) -> tuple[str, str]:
+    address = urlsplit(uri, allow_fragments=False)
+    if address.scheme != "s3" or not address.netloc or len(address.path) < 2:
+        raise ValueError(f'"{uri}" is not the address of an S3 object: expected s3://bucket/key')
+    return address.netloc, address.path[1:]

@@ -1,0 +1,80 @@
+"""Where a table stands in its source's history: Iceberg properties, committed with the data that they speak of."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
+from trackman.lsn import format_lsn, parse_lsn
+
+FRONTIER = "trackman.frontier"
+EPOCH = "trackman.epoch"
+
+
+def bookmark_property(source: str) -> str:
+    return f"trackman.bookmark.{source}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a table's initial copy saw, for as long as the log's changes up to `lsn` are not all applied."""
+
+    visible: str
+    """pg_snapshot's text: xmin:xmax:transactions that were in progress, xmax exclusive."""
+    lsn: int
+    """Everything that the copy saw was committed before this position."""
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """All of the source's changes that were committed before `position` are in the table, and none behind it."""
+
+    position: int
+    """End of a commit in the source's log."""
+    xid: int | None = None
+    """That commit's transaction and time (ISO 8601, UTC): a history that has another there is not the one followed."""
+    committed_at: str | None = None
+    snapshot: Snapshot | None = None
+
+    def moved_to(self, other: "Bookmark") -> "Bookmark":
+        """At the other's position. A snapshot is forgotten once it lies behind."""
+        still_needed = self.snapshot if self.snapshot and self.snapshot.lsn > other.position else None
+        return replace(other, snapshot=still_needed)
+
+    def to_json(self) -> str:
+        values = {"position": format_lsn(self.position), "xid": self.xid, "committedAt": self.committed_at}
+        if self.snapshot:
+            values["snapshot"] = {"visible": self.snapshot.visible, "lsn": format_lsn(self.snapshot.lsn)}
+        return json.dumps(values)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Bookmark":
+        values = json.loads(text)
+        snapshot = values.get("snapshot")
+        return cls(
+            parse_lsn(values["position"]),
+            values["xid"],
+            values["committedAt"],
+            Snapshot(snapshot["visible"], parse_lsn(snapshot["lsn"])) if snapshot else None,
+        )
+
+
+@dataclass(frozen=True)
+class ServerIdentity:
+    """The server and the database whose log positions are comparable."""
+
+    system_identifier: str
+    timeline: int
+    database_oid: int
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ServerIdentity":
+        return cls(**json.loads(text))
+
+
+def format_time(microseconds: int) -> str:
+    """ISO 8601 in UTC from microseconds since 1970."""
+    seconds, fraction = divmod(microseconds, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"

@@ -1,0 +1,106 @@
+"""Parquet files of an Iceberg table, written without Spark: its columns by field id, one partition a file."""
+
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trackman import aws
+from trackman.partitioning import PartitionField, split_by_partition
+
+_ROW_GROUP_BYTES = 64 << 20  # in memory
+
+
+class DataFile(NamedTuple):
+    """A file that was uploaded and is part of no table yet."""
+
+    location: str
+    partition: tuple[str, ...]
+    """Values of the table's partition fields, in the text that Iceberg reads."""
+    rows: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a table's files look like and where they go. It can be sent to Spark's workers."""
+
+    location: str
+    schema: pa.Schema
+    """With Iceberg's field ids."""
+    partition_fields: Sequence[PartitionField]
+
+
+class DataFileWriter:
+    """Writes rows into one file a group and partition, and uploads the files when it is closed.
+
+    A context manager: what was not closed is forgotten, and what was uploaded belongs to no table until a commit takes
+    it in.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._directory = tempfile.TemporaryDirectory(prefix="trackman-")
+        self._open: dict[tuple, _OpenFile] = {}
+
+    def __enter__(self) -> "DataFileWriter":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for file in self._open.values():
+            file.abandon()
+        self._directory.cleanup()
+
+    def write(self, table: pa.Table, group: object = None) -> None:
+        """Add rows; those of different groups never share a file."""
+        for partition, rows in split_by_partition(table, self._layout.partition_fields):
+            if (group, partition) not in self._open:
+                self._open[group, partition] = _OpenFile(Path(self._directory.name), self._layout.schema, partition)
+            self._open[group, partition].write(rows)
+
+    def close(self) -> list[DataFile]:
+        """Finish and upload the files."""
+        files = []
+        for file in self._open.values():
+            location = f"{self._layout.location}/data/{file.path.name}"
+            file.close()
+            aws.upload(file.path, location)
+            files.append(DataFile(location, file.partition, file.rows))
+            file.path.unlink()
+        self._open.clear()
+        return files
+
+
+class _OpenFile:
+    """A Parquet file to which rows are added; small pieces are gathered into row groups of a useful size."""
+
+    def __init__(self, directory: Path, schema: pa.Schema, partition: tuple[str, ...]) -> None:
+        self.path = directory / f"{uuid.uuid4()}.parquet"
+        self.partition = partition
+        self.rows = 0
+        self._writer = pq.ParquetWriter(self.path, schema, compression="zstd", store_schema=False)
+        self._pending: list[pa.Table] = []
+        self._pending_bytes = 0
+
+    def write(self, rows: pa.Table) -> None:
+        self.rows += rows.num_rows
+        self._pending.append(rows)
+        self._pending_bytes += rows.nbytes
+        if self._pending_bytes >= _ROW_GROUP_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def abandon(self) -> None:
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._writer.write_table(pa.concat_tables(self._pending))
+            self._pending, self._pending_bytes = [], 0

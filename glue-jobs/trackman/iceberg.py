@@ -1,0 +1,221 @@
+"""Iceberg tables through the Java API of the Spark session, for what Spark's SQL cannot say: commits that publish.
+
+A table is changed on a branch `run_<run>` and published by one transaction that checks the bookmark, moves it and
+fast-forwards `main` to the branch. The fast-forward is what makes this a compare-and-swap: Iceberg repeats appends and
+properties by itself on top of a rival's commit, but refuses a fast-forward to what does not descend from main.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from py4j.java_gateway import JavaObject, JVMView
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import IllegalArgumentException
+from pyspark.sql import SparkSession
+
+from trackman.data_files import DataFile, Layout
+from trackman.errors import RivalRunError
+from trackman.partitioning import PartitionField
+from trackman.types import arrow_schema
+
+CATALOG = "glue_catalog"
+_MAIN = "main"
+_BRANCH_PREFIX = "run_"
+# How tables are kept, whatever they hold. Format 2 is what Athena reads.
+_TABLE_PROPERTIES = {
+    "format-version": "2",
+    "write.delete.mode": "merge-on-read",
+    "write.update.mode": "merge-on-read",
+    "write.merge.mode": "merge-on-read",
+    # The rows of a few changed keys need not be shuffled once more before they are written.
+    "write.merge.distribution-mode": "none",
+    "write.parquet.compression-codec": "zstd",
+    # Every run makes a metadata file for each table, also when it only moves the bookmark.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "50",
+}
+
+
+class IcebergCatalog:
+    """The Glue catalog's Iceberg tables."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._jvm = spark._jvm
+        manager = spark._jsparkSession.sessionState().catalogManager()
+        self._catalog = manager.catalog(CATALOG).icebergCatalog()
+
+    def find(self, database: str, table: str) -> "IcebergTable | None":
+        """The table as it is now, or None when there is none of that name."""
+        name = f"{database}.{table}"
+        identifier = self._jvm.org.apache.iceberg.catalog.TableIdentifier.parse(name)
+        if not self._catalog.tableExists(identifier):
+            return None
+        return IcebergTable(self._jvm, self._catalog.loadTable(identifier), name)
+
+    def begin_create(
+        self, database: str, table: str, schema: dict[str, Any], partition_by: Sequence[PartitionField] = ()
+    ) -> "NewTable":
+        """A table that nobody sees before its first commit. `schema` is Iceberg's JSON."""
+        name = f"{database}.{table}"
+        java_schema = self._jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps(schema))
+        spec = self._jvm.org.apache.iceberg.PartitionSpec.builderFor(java_schema)
+        for field in partition_by:
+            getattr(spec, field.transform)(field.column)
+        identifier = self._jvm.org.apache.iceberg.catalog.TableIdentifier.parse(name)
+        builder = self._catalog.buildTable(identifier, java_schema)
+        builder.withPartitionSpec(spec.build()).withProperties(_TABLE_PROPERTIES)
+        return NewTable(self._jvm, builder.createTransaction(), name)
+
+
+class IcebergTable:
+    """A table as it was when it was last read from the catalog."""
+
+    def __init__(self, jvm: JVMView, table: JavaObject, name: str) -> None:
+        self._jvm = jvm
+        self._table = table
+        self.name = name
+        """database.table"""
+
+    @property
+    def spark_name(self) -> str:
+        return f"{CATALOG}.{self.name}"
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return dict(self._table.properties())
+
+    @property
+    def snapshot_id(self) -> int:
+        """Of main. A table of ours always has one: it is born with it."""
+        return self._table.currentSnapshot().snapshotId()
+
+    @property
+    def layout(self) -> Layout:
+        return _layout(self._jvm, self._table)
+
+    def branch(self, run_id: str) -> str:
+        """The run's branch at main's head, as Spark's SQL writes to it. Whatever other runs left unpublished goes."""
+        branch = _branch(run_id)
+        changes = self._table.manageSnapshots()
+        for name in list(self._table.refs()):
+            if name.startswith(_BRANCH_PREFIX):
+                changes.removeBranch(name)
+        changes.createBranch(branch, self.snapshot_id)
+        with _refused_to_rivals(self.name):
+            changes.commit()
+        return f"{self.spark_name}.branch_{branch}"
+
+    def publish(
+        self,
+        run_id: str,
+        expected: Mapping[str, str | None],
+        properties: Mapping[str, str],
+        files: Sequence[DataFile] = (),
+    ) -> None:
+        """Make the run's branch, or main as it is with `files` added, the new main, and set properties with it.
+
+        Raises RivalRunError, having changed nothing, when the table's properties are no longer as `expected` or when
+        somebody else committed meanwhile.
+        """
+        self._table.refresh()
+        present = self.properties
+        for name, value in expected.items():
+            if present.get(name) != value:
+                raise RivalRunError(f"{self.name}: {name} is {present.get(name)}, it was {value} when this run began")
+        branch = _branch(run_id)
+        transaction = self._table.newTransaction()
+        with _refused_to_rivals(self.name):
+            if files:
+                append = transaction.newFastAppend().toBranch(branch)
+                _add_files(self._jvm, self._table, append, files)
+            elif branch not in self._table.refs():
+                transaction.manageSnapshots().createBranch(branch, self.snapshot_id).commit()
+            _set_properties(transaction, properties)
+            transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
+            transaction.commitTransaction()
+
+    def add_columns(self, columns: Sequence[dict[str, Any]], properties: Mapping[str, str]) -> None:
+        """Add optional columns, given as the fields of a schema's JSON, and set properties with them."""
+        parsed = self._jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps({"type": "struct", "fields": columns}))
+        transaction = self._table.newTransaction()
+        update = transaction.updateSchema()
+        for column in parsed.columns():
+            update.addColumn(column.name(), column.type(), column.doc())
+        update.commit()
+        _set_properties(transaction, properties)
+        with _refused_to_rivals(self.name):
+            transaction.commitTransaction()
+
+
+class NewTable:
+    """A table that comes into being whole: with its first rows and its properties."""
+
+    def __init__(self, jvm: JVMView, transaction: JavaObject, name: str) -> None:
+        self._jvm = jvm
+        self._transaction = transaction
+        self.name = name
+
+    @property
+    def layout(self) -> Layout:
+        return _layout(self._jvm, self._transaction.table())
+
+    def publish(self, properties: Mapping[str, str], files: Sequence[DataFile] = ()) -> None:
+        """Create the table. Raises RivalRunError when one of its name was created meanwhile."""
+        # Without files too: a branch needs a snapshot to begin at.
+        _add_files(self._jvm, self._transaction.table(), self._transaction.newFastAppend(), files)
+        _set_properties(self._transaction, properties)
+        with _refused_to_rivals(self.name):
+            self._transaction.commitTransaction()
+
+
+def _branch(run_id: str) -> str:
+    return f"{_BRANCH_PREFIX}{run_id}"
+
+
+def _layout(jvm: JVMView, table: JavaObject) -> Layout:
+    schema = json.loads(jvm.org.apache.iceberg.SchemaParser.toJson(table.schema()))
+    names = {field["id"]: field["name"] for field in schema["fields"]}
+    fields = [PartitionField(str(field.transform()), names[field.sourceId()]) for field in table.spec().fields()]
+    return Layout(table.location(), arrow_schema(schema), fields)
+
+
+def _add_files(jvm: JVMView, table: JavaObject, append: JavaObject, files: Sequence[DataFile]) -> None:
+    iceberg = jvm.org.apache.iceberg
+    metrics_config = iceberg.MetricsConfig.forTable(table)
+    for file in files:
+        parquet = table.io().newInputFile(file.location)
+        data_file = (
+            iceberg.DataFiles.builder(table.spec())
+            .withInputFile(parquet)
+            .withFormat("PARQUET")
+            .withMetrics(iceberg.parquet.ParquetUtil.fileMetrics(parquet, metrics_config))
+        )
+        if file.partition:
+            data_file.withPartitionValues(list(file.partition))
+        append.appendFile(data_file.build())
+    append.commit()
+
+
+def _set_properties(transaction: JavaObject, properties: Mapping[str, str]) -> None:
+    update = transaction.updateProperties()
+    for name, value in properties.items():
+        update.set(name, value)
+    update.commit()
+
+
+@contextmanager
+def _refused_to_rivals(table: str) -> Iterator[None]:
+    """Tells what a commit says that was beaten to it from all else, such as a commit whose outcome is not known: what
+    became of that one the next run reads from the table."""
+    try:
+        yield
+    except Py4JJavaError as error:
+        if error.java_exception.getClass().getSimpleName() not in ("CommitFailedException", "AlreadyExistsException"):
+            raise
+        raise RivalRunError(f"{table}: somebody else committed: {error.java_exception.getMessage()}") from error
+    except IllegalArgumentException as error:
+        if "Cannot fast-forward" not in str(error):
+            raise
+        raise RivalRunError(f"{table}: somebody else committed: {error}") from error

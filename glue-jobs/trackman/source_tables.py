@@ -1,0 +1,94 @@
+"""The source's tables, from its own catalog."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import pg8000.native
+
+from trackman.contract import TableName
+from trackman.types import PostgresType
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    name: str
+    number: int
+    """`attnum`: never used again, so a column that was dropped and added has another."""
+    type: PostgresType
+    comment: str | None
+    is_new_everywhere: bool
+    """Rows older than the column read null: no default was given when it was added, and it is not generated."""
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    name: TableName
+    oid: int
+    comment: str | None
+    is_partitioned: bool
+    replica_identity: str
+    """`relreplident`: d default, i index, f full, n nothing."""
+    key: tuple[str, ...]
+    """The columns that name a row: of the primary key, or of the index that is the replica identity."""
+    readable: bool
+    """The connected role may select from it."""
+    columns: tuple[SourceColumn, ...]
+
+
+# Domains are followed to the type below them; its modifier is the innermost one that was given.
+_COLUMNS = """
+with recursive base (oid, base, modifier) as (
+  select oid, typbasetype, typtypmod from pg_type where typtype = 'd'
+  union all
+  select base.oid, t.typbasetype, case when base.modifier >= 0 then base.modifier else t.typtypmod end
+  from base join pg_type t on t.oid = base.base where t.typtype = 'd'
+), resolved as (
+  select a.attrelid, a.attnum, a.attname, a.attgenerated, a.atthasmissing,
+         coalesce(base.base, a.atttypid) as type, coalesce(base.modifier, a.atttypmod) as modifier
+  from pg_attribute a
+  left join (base join pg_type b on b.oid = base.base and b.typtype <> 'd') on base.oid = a.atttypid
+  where a.attnum > 0 and not a.attisdropped
+)
+select r.attrelid, r.attname, r.attnum, col_description(r.attrelid, r.attnum),
+       r.attgenerated = '' and not r.atthasmissing,
+       coalesce(e.typname, t.typname), r.modifier, e.oid is not null, format_type(r.type, r.modifier),
+       coalesce(e.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace
+from resolved r
+join pg_type t on t.oid = r.type
+left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+where r.attrelid = any(:oids)
+order by r.attrelid, r.attnum
+"""
+
+_TABLES = """
+select c.oid, n.nspname, c.relname, obj_description(c.oid, 'pg_class'), c.relkind = 'p', c.relreplident,
+       array(select a.attname
+             from pg_index i
+             cross join unnest(i.indkey[0:i.indnkeyatts - 1]) with ordinality as k (number, place)
+             join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
+             where i.indrelid = c.oid and i.indimmediate and i.indisvalid
+               and case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end
+             order by k.place),
+       has_table_privilege(c.oid, 'select')
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any(:names)
+"""
+
+
+def read_tables(connection: pg8000.native.Connection, names: Collection[TableName]) -> dict[TableName, SourceTable]:
+    """Those of the tables that exist."""
+    tables = connection.run(_TABLES, names=[str(name) for name in names])
+    columns: dict[int, list[SourceColumn]] = {}
+    for oid, name, number, comment, is_new_everywhere, type_name, modifier, is_array, sql, built_in in connection.run(
+        _COLUMNS, oids=[row[0] for row in tables]
+    ):
+        column_type = PostgresType(type_name, modifier, is_array, sql, built_in)
+        columns.setdefault(oid, []).append(SourceColumn(name, number, column_type, comment, is_new_everywhere))
+    found = {}
+    for oid, schema, table, comment, is_partitioned, replica_identity, key, readable in tables:
+        name = TableName(schema, table)
+        found[name] = SourceTable(
+            name, oid, comment, is_partitioned, replica_identity, tuple(key), readable, tuple(columns.get(oid, ()))
+        )
+    return found
