@@ -96,7 +96,7 @@ class Engine:
 
     def start_in_background(self) -> None:
         """Begin to start, so that the first query needs not wait for it."""
-        threading.Thread(target=self._start_logging_failure, name="trino-start", daemon=True).start()
+        threading.Thread(target=self._start_and_warm_up, name="trino-start", daemon=True).start()
 
     def query(self, sql: str, *, catalog: str = "", schema: str = "", prepared: str | None = None) -> Query:
         """Submit a statement. `prepared` is the text of a statement that `sql` executes under the name `prepared`."""
@@ -161,11 +161,13 @@ class Engine:
         for _ in self.query(sql).pages():
             pass
 
-    def _start_logging_failure(self) -> None:
+    def _start_and_warm_up(self) -> None:
+        """The first catalog takes seconds, in which classes are loaded; the others a fraction of one."""
         try:
-            self._ensure_started()
-        except (TrinoError, processes.ProcessError) as error:
-            _log.error("%s (the next query tries again)", error)
+            with self.catalog("warm-up", "us-east-1"):
+                self._run("SELECT 1")
+        except (TrinoError, QueryFailed, processes.ProcessError) as error:
+            _log.error("Trino did not start: %s (the next query tries again)", error)
 
     def _ensure_started(self) -> str:
         """Start the server unless it runs; return its URL when it accepts queries."""
