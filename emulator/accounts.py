@@ -10,15 +10,33 @@ from dataclasses import dataclass
 import boto3
 import moto.iam.models
 from botocore.client import BaseClient
+from moto.core.responses import BaseResponse
 from moto.iam.models import iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 
 from emulator import settings
 from emulator.overlay import AwsError
 
+# In a header (with slashes) or in the query of a presigned URL (with slashes encoded).
+_CREDENTIAL = re.compile(r"Credential=([A-Z0-9]+)(?:/|%2F)\d{8}(?:/|%2F)([^/%]+)(?:/|%2F)([^/%]+)")
 _ADMIN_KEY = re.compile(r"AKIA[A-Z0-9]{4}(\d{12})")
 _ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role/(.+)")
 _SESSION_SECONDS = 12 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a request says that it was signed with and for; nothing here verifies it."""
+
+    access_key: str
+    region: str
+    service: str
+
+
+def signature_of(authorization: str, query: str) -> Signature | None:
+    """The signature (version 4) in a request's Authorization header or query string, None when it has none."""
+    match = _CREDENTIAL.search(authorization) or _CREDENTIAL.search(query)
+    return Signature(*match.groups()) if match else None
 
 
 def account_of(access_key: str) -> str | None:
@@ -31,8 +49,14 @@ def account_of(access_key: str) -> str | None:
     return None
 
 
-# The server answers calls with an unknown key itself, so moto asks for known ones only.
+def _access_key(response: BaseResponse) -> str:
+    return signature_of(response.headers.get("Authorization", ""), response.parsed_url.query).access_key
+
+
+# The server refuses unsigned calls and unknown keys itself, so moto asks for known keys only. Its own way to find the
+# key does not see presigned URLs.
 moto.iam.models.get_account_id_from = account_of
+BaseResponse.get_access_key = _access_key
 
 
 def session_of(account: str, access_key: str) -> AssumedRole | None:

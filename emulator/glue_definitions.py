@@ -164,8 +164,28 @@ def update_workflow(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     return {"Name": workflow.name}
 
 
+@operation("glue", "DeleteJob")
+def delete_job(ctx: Context, params: dict[str, Any]) -> Any:
+    """Delete a job with its tags, which moto keeps for the next of that name."""
+    if params["JobName"] in _backend(ctx).jobs:
+        _delete_tags(ctx, _backend(ctx).jobs[params["JobName"]].arn)
+    return FALL_THROUGH
+
+
+@operation("glue", "DeleteTrigger")
+def delete_trigger(ctx: Context, params: dict[str, Any]) -> Any:
+    """Delete a trigger with its tags, which moto keeps for the next of that name."""
+    if params["Name"] in _backend(ctx).triggers:
+        _delete_tags(ctx, _backend(ctx).triggers[params["Name"]].arn)
+    return FALL_THROUGH
+
+
 def _backend(ctx: Context) -> GlueBackend:
     return glue_backends[ctx.account][ctx.region]
+
+
+def _delete_tags(ctx: Context, arn: str) -> None:
+    _backend(ctx).tagger.delete_all_tags_for_resource(arn)
 
 
 def _check_role(ctx: Context, role: str) -> None:

@@ -5,7 +5,6 @@ import functools
 import importlib
 import json
 import logging
-import re
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -38,7 +37,6 @@ SERVICES = [
 ]
 
 _log = logging.getLogger(__name__)
-_CREDENTIAL = re.compile(r"Credential=([A-Z0-9]+)(?:/|%2F)\d{8}(?:/|%2F)([^/%]+)(?:/|%2F)([^/%]+)")
 
 
 def listen(preferred_port: int) -> socket.socket:
@@ -107,8 +105,9 @@ class Application:
         return self._answer_aws(environ, start_response)
 
     def _answer_aws(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        access_key, region, service = _credential(environ)
-        self._log.begin(access_key)
+        signature = accounts.signature_of(environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
+        service = signature.service if signature else None
+        self._log.begin(signature.access_key if signature else None)
         statuses: list[int] = []
 
         def noting_start_response(status: str, *arguments: Any) -> Any:
@@ -116,11 +115,13 @@ class Application:
             return start_response(status, *arguments)
 
         try:
-            if access_key and accounts.account_of(access_key) is None:
+            if signature is None:
+                raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+            if accounts.account_of(signature.access_key) is None:
                 raise AwsError(
                     "InvalidClientTokenId",
-                    f"Access key {access_key} is unknown. An administrator's is AKIA, four characters and the "
-                    "account's twelve digits; a role session ends with the emulator that issued it.",
+                    f"Access key {signature.access_key} is unknown. An administrator's is AKIA, four characters and "
+                    "the account's twelve digits; a role session ends with the emulator that issued it.",
                     403,
                 )
             return self._aws(environ, noting_start_response)
@@ -131,7 +132,9 @@ class Application:
             return _refuse(environ, noting_start_response, service, error)
         except Exception as error:  # noqa: BLE001
             # A bug here or in moto. Not answered as a 500: SDKs would try again for minutes before they show it.
-            _log.exception("%s %s of %s in %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], service, region)
+            _log.exception(
+                "%s %s of %s in %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], service, signature.region
+            )
             failure = AwsError("EmulatorFailure", f"{type(error).__name__}: {error} (see the emulator's log)")
             return _refuse(environ, noting_start_response, service, failure)
         finally:
@@ -146,12 +149,6 @@ def _create_service(name: str | None) -> Flask:
     if name is None:
         raise _UnknownService
     return create_backend_app(name)
-
-
-def _credential(environ: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
-    """Access key, region and service that a request was signed with; Nones when it is not signed (version 4)."""
-    match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", "")) or _CREDENTIAL.search(environ["QUERY_STRING"])
-    return match.groups() if match else (None, None, None)
 
 
 def _refuse(

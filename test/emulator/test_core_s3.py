@@ -1,6 +1,7 @@
 """S3 under concurrent readers and writers, and the details that Terraform reads."""
 
 import threading
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -42,6 +43,13 @@ def test_range_of_an_object(s3, content, requested, part):
     assert answer["Body"].read() == content[part]
     assert answer["ContentLength"] == len(content[part])
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 206
+
+
+def test_presigned_url(s3):
+    s3.put_object(Bucket="objects", Key="presigned", Body=b"content")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "objects", "Key": "presigned"})
+    with urllib.request.urlopen(url) as answer:
+        assert answer.read() == b"content"
 
 
 def test_copy(s3):
