@@ -14,12 +14,12 @@ from typing import Any
 from moto.glue.models import FakeJob
 
 from emulator import settings
-from emulator.accounts import role_session
 from emulator.glue_events import emit
 from emulator.glue_job_artifacts import LaunchError
 from emulator.glue_job_errors import LastException
 from emulator.glue_job_runtime import JobProgram, prepare
 from emulator.glue_logs import LogFollower, LogStream
+from emulator.glue_roles import assume
 from emulator.overlay import AwsError
 from emulator.processes import Process, spawn
 
@@ -173,7 +173,7 @@ class JobRun:
 
     def _run_process(self, directory: Path) -> tuple[str, str | None]:
         """Run the job; return its last state and the error message."""
-        credentials = role_session(self.account, self.definition["Role"], "GlueJobRunnerSession")
+        credentials = assume(self.account, self.definition["Role"], "GlueJobRunnerSession")
         program = JobProgram(self.definition["Command"], self._arguments(), self.job.name, self.id, self.region)
         launch = prepare(program, credentials, directory)
         with self._lock:

@@ -5,9 +5,10 @@ from typing import Any
 from moto.core.utils import get_service_model
 from moto.glue.models import FakeJob, glue_backends
 
-from emulator import glue_job_runs, iam
+from emulator import glue_job_runs
 from emulator.glue_job_runs import JobRun
 from emulator.glue_paging import page
+from emulator.glue_roles import require_trust
 from emulator.overlay import AwsError, Context, not_emulated, operation
 
 _LONGEST_TIMEOUT = 7 * 24 * 60  # minutes
@@ -24,7 +25,7 @@ def start_job_run(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     if "JobRunId" in params:
         _find(job, params["JobRunId"])
     _check_settings(params)
-    _check_role(ctx, job)
+    require_trust(ctx.account, job.role)
     _check_emulated(job, params)
     return {"JobRunId": glue_job_runs.start(ctx.account, ctx.region, job, params).id}
 
@@ -89,12 +90,6 @@ def _check_settings(params: dict[str, Any]) -> None:
         )
     if params.get("Timeout", 0) > _LONGEST_TIMEOUT:
         raise AwsError("InvalidInputException", f"Timeout {params['Timeout']} is more than {_LONGEST_TIMEOUT} minutes")
-
-
-def _check_role(ctx: Context, job: FakeJob) -> None:
-    arn = job.role if job.role.startswith("arn:") else f"arn:aws:iam::{ctx.account}:role/{job.role}"
-    if not iam.trusts(arn, "glue.amazonaws.com"):
-        raise AwsError("InvalidInputException", f"Role {arn} should be given assume role permissions for Glue Service.")
 
 
 def _check_emulated(job: FakeJob, params: dict[str, Any]) -> None:

@@ -1,0 +1,226 @@
+"""A crawl: one run of a crawler, in a thread of its own, with the rights of the crawler's role."""
+
+import functools
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from emulator.glue_crawl_catalog import CatalogWriter, Changes
+from emulator.glue_crawl_source import ClientFactory, CrawlError, SourceTable, read_tables
+from emulator.glue_events import emit
+from emulator.glue_logs import LogStream
+from emulator.glue_roles import assume
+from emulator.overlay import AwsError
+
+if TYPE_CHECKING:
+    from emulator.glue_crawlers import Crawler
+
+LOG_GROUP = "/aws-glue/crawlers"
+
+# The API names the same states in three ways; here they are called as in a workflow's graph.
+_HISTORY_STATES = {
+    "RUNNING": "RUNNING",
+    "CANCELLING": "RUNNING",
+    "CANCELLED": "STOPPED",
+    "SUCCEEDED": "COMPLETED",
+    "FAILED": "FAILED",
+}
+
+_log = logging.getLogger(__name__)
+
+
+class _Cancelled(Exception):
+    """StopCrawler was called."""
+
+
+class Crawl:
+    """One run of a crawler: RUNNING, CANCELLING, then CANCELLED, SUCCEEDED or FAILED."""
+
+    def __init__(self, crawler: "Crawler", on_end: Callable[["Crawl"], None]) -> None:
+        self.id = str(uuid.uuid4())
+        self.crawler = crawler
+        self.state = "RUNNING"
+        self.error_message: str | None = None
+        self.changes = Changes()
+        self.started_on = datetime.now(UTC)
+        self.completed_on: datetime | None = None
+        self._on_end = on_end
+        self._stop_requested = threading.Event()
+
+    @property
+    def is_live(self) -> bool:
+        return self.completed_on is None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has taken so far."""
+        return ((self.completed_on or datetime.now(UTC)) - self.started_on).total_seconds()
+
+    def launch(self) -> None:
+        """Start crawling."""
+        threading.Thread(target=self._execute, name=f"crawl {self.id}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ask it to end; it is CANCELLED when it has."""
+        self.state = "CANCELLING"
+        self._stop_requested.set()
+
+    def as_node(self) -> dict[str, Any]:
+        """The crawl as a workflow's graph has it."""
+        return _without_nones(
+            {
+                "State": self.state,
+                "StartedOn": self.started_on,
+                "CompletedOn": self.completed_on,
+                "ErrorMessage": self.error_message,
+                "LogGroup": LOG_GROUP,
+                "LogStream": self.crawler.name,
+            }
+        )
+
+    def as_last_crawl(self) -> dict[str, Any]:
+        """The crawl, which has ended, as GetCrawler has it."""
+        return _without_nones(
+            {
+                "Status": self.state,
+                "ErrorMessage": self.error_message,
+                "LogGroup": LOG_GROUP,
+                "LogStream": self.crawler.name,
+                "MessagePrefix": self.id,
+                "StartTime": self.started_on,
+            }
+        )
+
+    @property
+    def history_state(self) -> str:
+        """The state as ListCrawls names it."""
+        return _HISTORY_STATES[self.state]
+
+    def as_history(self) -> dict[str, Any]:
+        """The crawl as ListCrawls has it."""
+        return _without_nones(
+            {
+                "CrawlId": self.id,
+                "State": self.history_state,
+                "StartTime": self.started_on,
+                "EndTime": self.completed_on,
+                "Summary": self._summary(),
+                "ErrorMessage": self.error_message,
+                "LogGroup": LOG_GROUP,
+                "LogStream": self.crawler.name,
+                "MessagePrefix": self.id,
+            }
+        )
+
+    def _summary(self) -> str:
+        named = {"Add": self.changes.created, "Update": self.changes.updated, "Delete": self.changes.deleted}
+        tables = {kind: {"Count": len(names), "Details": {"names": names}} for kind, names in named.items() if names}
+        return json.dumps({"TABLE": tables} if tables else {})
+
+    def _execute(self) -> None:
+        self._emit("Started", startTime=_timestamp(self.started_on))
+        # What an unforeseen error leaves; the emulator's log has its traceback.
+        state, message = "FAILED", "Internal Service Exception"
+        try:
+            self._crawl()
+            state, message = "SUCCEEDED", None
+        except _Cancelled:
+            pass  # said below, as when the stop came during a wait for the source
+        except (CrawlError, ClientError) as error:
+            message = str(error)
+        except AwsError as error:
+            message = error.message
+        finally:
+            if self._stop_requested.is_set() and state != "SUCCEEDED":
+                state, message = "CANCELLED", None
+            self._end(state, message)
+
+    def _crawl(self) -> None:
+        credentials = assume(self.crawler.account, self.crawler.role, "AWS-Crawler")
+        client = functools.cache(functools.partial(credentials.client, region=self.crawler.region))
+        log = self._logger(client)
+        log(f"BENCHMARK : Running Start Crawl for Crawler {self.crawler.name}")
+        try:
+            self._write(client("glue"), log, self._read(client))
+        except (CrawlError, ClientError) as error:
+            log(f"ERROR : {error}")
+            raise
+        finally:
+            log("BENCHMARK : Crawler has finished running and is in state READY")
+
+    def _read(self, client: ClientFactory) -> list[SourceTable]:
+        """The tables of all targets, each once, before any is written: a source that fails leaves all as it was."""
+        found: dict[tuple[str, str], SourceTable] = {}
+        for target in self.crawler.jdbc_targets:
+            self._stop_if_asked()
+            found |= {(table.connection_name, table.location): table for table in read_tables(target, client)}
+        return list(found.values())
+
+    def _write(self, glue: Any, log: Callable[[str], None], found: list[SourceTable]) -> None:
+        self._stop_if_asked()
+        policy = self.crawler.schema_change_policy or {}
+        writer = CatalogWriter(
+            glue=glue,
+            crawler_name=self.crawler.name,
+            database=self.crawler.database_name,
+            prefix=self.crawler.table_prefix or "",
+            update_behavior=policy.get("UpdateBehavior", "UPDATE_IN_DATABASE"),
+            delete_behavior=policy.get("DeleteBehavior", "DEPRECATE_IN_DATABASE"),
+            log=log,
+        )
+        connections = {target["ConnectionName"] for target in self.crawler.jdbc_targets}
+        writer.write(found, connections, self.changes)
+        log("BENCHMARK : Finished writing to Catalog")
+
+    def _stop_if_asked(self) -> None:
+        if self._stop_requested.is_set():
+            raise _Cancelled
+
+    def _logger(self, client: ClientFactory) -> Callable[[str], None]:
+        stream = LogStream(client("logs"), LOG_GROUP, self.crawler.name)
+        return lambda message: stream.write([f"[{self.id}] {message}"])
+
+    def _end(self, state: str, message: str | None) -> None:
+        self.state = state
+        self.error_message = message
+        self.completed_on = datetime.now(UTC)
+        _log.info("crawl of %s: %s%s", self.crawler.name, state, f" ({message})" if message else "")
+        if state == "SUCCEEDED":
+            self._emit(
+                "Succeeded",
+                completionDate=_timestamp(self.completed_on),
+                tablesCreated=str(len(self.changes.created)),
+                tablesUpdated=str(len(self.changes.updated)),
+                tablesDeleted=str(len(self.changes.deleted)),
+                partitionsCreated="0",
+                partitionsUpdated="0",
+                partitionsDeleted="0",
+                warningMessage="N/A",
+                **{"runningTime (sec)": str(round(self.seconds))},
+            )
+        elif state == "FAILED":
+            self._emit("Failed", errorMessage=message)
+        self._on_end(self)
+
+    def _emit(self, state: str, **detail: Any) -> None:
+        common = {
+            "accountId": self.crawler.account,
+            "crawlerName": self.crawler.name,
+            "state": state,
+            "message": f"Crawler {state}",
+        }
+        emit(self.crawler.account, self.crawler.region, "Glue Crawler State Change", {**common, **detail})
+
+
+def _without_nones(description: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in description.items() if value is not None}
+
+
+def _timestamp(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
