@@ -1,4 +1,8 @@
-"""Athena's query executions. Trino runs them (trino.py); what Athena refuses is refused here."""
+"""Athena's query executions. Trino runs them (trino.py); what Athena refuses is refused here.
+
+Not emulated yet: prepared statements, the workgroup's limit of scanned bytes, result reuse, views and UNLOAD. An
+execution that needs one of them is refused or, for the limit and the reuse, runs without.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -162,7 +166,10 @@ def get_query_results(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     max_rows = params.get("MaxResults", _MAX_ROWS)
     if max_rows > _MAX_ROWS:
         raise _invalid(f"MaxResults is more than maximum allowed length {_MAX_ROWS}.")
-    offset = int(params.get("NextToken") or 0)
+    token = params.get("NextToken") or "0"
+    if not token.isdecimal():
+        raise _invalid(f"Invalid NextToken {token!r}: it was expected as an earlier page gave it")
+    offset = int(token)
 
     rows: list[dict[str, Any]] = []
     for row, length in islice(_rows(ctx, execution, offset), max_rows):

@@ -76,6 +76,7 @@ class Execution:
             return True
 
     def succeed(self) -> None:
+        """Its result is in S3."""
         self._end("SUCCEEDED")
 
     def fail(self, reason: str, category: int) -> None:

@@ -15,7 +15,7 @@ from emulator import athena_catalog, athena_ddl, athena_results, athena_tables
 from emulator.athena_clients import client
 from emulator.athena_executions import Execution
 from emulator.athena_failures import SYSTEM, Failure, of_trino, permission_denied
-from emulator.athena_sql import Kind
+from emulator.athena_sql import CATALOG, Kind
 from emulator.trino import Query, QueryFailed, engine
 
 _log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def _answer_from_engine(execution: Execution, result: BinaryIO) -> None:
         try:
             query = _submit(execution, catalog)
             if execution.run(stop_engine=query.cancel):
-                _receive(execution, query, result)
+                _receive(execution, query, catalog, result)
             else:
                 query.cancel()
         except QueryFailed as failed:
@@ -85,7 +85,7 @@ def _submit(execution: Execution, catalog: str) -> Query:
     return engine.query(execute, catalog=catalog, schema=submission.database, prepared=sql)
 
 
-def _receive(execution: Execution, query: Query, result: BinaryIO) -> None:
+def _receive(execution: Execution, query: Query, catalog: str, result: BinaryIO) -> None:
     """Write the rows as they come. A change of rows has none, only their number."""
     kind, measured = execution.submission.statement.kind, execution.measurements
     encoders: list[athena_results.Encoder] = []
@@ -97,22 +97,18 @@ def _receive(execution: Execution, query: Query, result: BinaryIO) -> None:
             execution.columns = [
                 athena_results.column_info(column["name"], column["typeSignature"]) for column in page["columns"]
             ]
-            if kind.statement_type == "DML":
+            if kind is not Kind.EXPLAIN:
                 athena_results.write_csv_row(result, [column["name"] for column in page["columns"]])
         for values in page.get("data", []) if encoders else []:
             row = [None if value is None else encode(value) for encode, value in zip(encoders, values, strict=True)]
-            _write_row(execution, result, row)
+            if kind is Kind.EXPLAIN:
+                result.write(f"{row[0].replace(catalog, CATALOG)}\n".encode())
+            else:
+                athena_results.write_csv_row(result, row)
             measured.output_rows += 1
     measured.planning = query.stats["planningTimeMillis"]
     measured.scanned = query.stats["physicalInputBytes"]
     measured.input_rows = query.stats["processedRows"]
-
-
-def _write_row(execution: Execution, result: BinaryIO, row: athena_results.Row) -> None:
-    if execution.submission.statement.kind.statement_type == "DML":
-        athena_results.write_csv_row(result, row)
-    else:
-        result.write(("\t".join(cell or "" for cell in row) + "\n").encode())
 
 
 def _deliver(execution: Execution, result: BinaryIO) -> None:

@@ -51,16 +51,20 @@ def _authorize(response: BaseResponse, _request_class: type, _resource: str = "*
     identity = identify(response.current_account, response.access_key)
     _refuse_expired(response, identity)
     context = {**identity.context, **_request_context(response)}
-    decisions = [(need, _decide(need, identity, context)) for need in _needs(response)]
+    s3_request = _s3_request(response) if isinstance(response, S3Response) else None
+    needs = iam_s3.needs(s3_request) if s3_request else iam_resources.needs(_call(response))
+    decisions = [(need, _decide(need, identity, context)) for need in needs]
     refused = [(need, decision) for need, decision in decisions if not decision.allowed]
-    _log(identity, decisions, refused)
-    if isinstance(response, S3Response) and _s3_request(response).deletes_many:
+    _annotate_log(identity, decisions, refused)
+    if s3_request and s3_request.deletes_many:
         response.refused_objects = frozenset(need.resource for need, _ in refused)
     elif refused:
         raise _refusal(response, identity, *refused[0])
 
 
-def _log(identity: Identity, decisions: list[tuple[Need, Decision]], refused: list[tuple[Need, Decision]]) -> None:
+def _annotate_log(
+    identity: Identity, decisions: list[tuple[Need, Decision]], refused: list[tuple[Need, Decision]]
+) -> None:
     """`action` and `resource` are the first refused, else the last needed; `permissions` are all that were needed."""
     shown = refused[:1] or decisions[-1:]
     request_log.annotate(
@@ -78,17 +82,14 @@ def _log(identity: Identity, decisions: list[tuple[Need, Decision]], refused: li
 # --- What is asked
 
 
-def _needs(response: BaseResponse) -> list[Need]:
-    if isinstance(response, S3Response):
-        return iam_s3.needs(_s3_request(response))
-    call = iam_resources.Call(
+def _call(response: BaseResponse) -> iam_resources.Call:
+    return iam_resources.Call(
         service=_iam_prefix(response.boto3_service_name),
         operation=response._get_action(),
         parameters=_parameters(response),
         account=response.current_account,
         region=response.region,
     )
-    return iam_resources.needs(call)
 
 
 def _s3_request(response: S3Response) -> iam_s3.S3Request:

@@ -1,5 +1,6 @@
 """Who makes a call, and the policies that are attached to them, read from moto's IAM and STS."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,9 +40,10 @@ def identify(account: str, access_key: str) -> Identity:
 
 
 def find_role(arn: str) -> Role | None:
-    """A role of any account."""
-    account = arn.split(":")[4]
-    return next((role for role in iam_backends[account]["aws"].roles.values() if role.arn == arn), None)
+    """A role of any account, None when no role has that ARN."""
+    match = re.fullmatch(r"arn:aws:iam::(\d{12}):role/.+", arn)
+    roles = list(iam_backends[match[1]]["aws"].roles.values()) if match else []
+    return next((role for role in roles if role.arn == arn), None)
 
 
 def _of_session(session: AssumedRole) -> Identity:

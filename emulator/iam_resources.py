@@ -241,5 +241,5 @@ def _passed_roles(call: Call) -> list[Need]:
 
 def role_arn(account: str, name: str) -> str:
     """A role's ARN, with its path when the role exists."""
-    roles = iam_backends[account]["aws"].roles.values()
+    roles = list(iam_backends[account]["aws"].roles.values())
     return next((role.arn for role in roles if role.name == name), f"arn:aws:iam::{account}:role/{name}")

@@ -232,7 +232,10 @@ def test_show_and_describe(admin: Analyst) -> None:
     assert admin.read(described["ResultConfiguration"]["OutputLocation"]) == (
         "id\tbigint\t\nclub\tstring\t\ncarry\tdecimal(6,2)\t\n"
     )
-    assert "TableScan" in "\n".join(line for (line,) in admin.rows("EXPLAIN SELECT * FROM shots"))
+    plan = "\n".join(line for (line,) in admin.rows("EXPLAIN SELECT * FROM shots"))
+    assert "TableScan[table = awsdatacatalog:athena_raw.shots" in plan
+    (estimate,) = admin.rows("EXPLAIN (TYPE VALIDATE) SELECT * FROM shots WHERE id = 1")
+    assert estimate == ["true"]
 
 
 def test_metadata_operations(admin: Analyst) -> None:

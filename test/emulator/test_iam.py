@@ -279,6 +279,8 @@ def test_assuming_a_role(emulator: Emulator) -> None:
     assert with_permission.assume_role(**hop)["AssumedRoleUser"]["Arn"].endswith("assumed-role/iam-target/hop")
     theirs = emulator.client("sts", account=OTHER_ACCOUNT)
     assert refusal(theirs.assume_role, **hop)["Code"] == "AccessDenied"
+    unknown = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/iam-no-such-role", "RoleSessionName": "hop"}
+    assert refusal(emulator.client("sts").assume_role, **unknown)["Code"] == "AccessDenied"
 
 
 def test_boundary_session_policy_and_managed_policy(emulator: Emulator, bucket: str) -> None:
