@@ -16,12 +16,15 @@ from emulator.settings import Settings, SettingsError, Toolchain
 
 
 def main() -> None:
-    arguments = _parse_arguments()
     try:
-        _claim(arguments.data_dir)
-        toolchain = Toolchain.load(arguments.toolchain)
+        _run(_parse_arguments())
     except SettingsError as error:
         sys.exit(f"emulator: {error}")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    _claim(arguments.data_dir)
+    toolchain = Toolchain.load(arguments.toolchain)
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -38,11 +41,7 @@ def main() -> None:
         threading.Thread(target=_follow_lifeline, args=(stop,), daemon=True).start()
 
     listener = server.listen(arguments.port)
-    settings.configure(
-        Settings(
-            listener.getsockname()[1], arguments.data_dir, toolchain, arguments.schedules, arguments.minute_seconds
-        )
-    )
+    settings.configure(Settings(listener.getsockname()[1], arguments.data_dir, toolchain, arguments.schedules))
     http = server.Server(listener)
     http.start()
     ready = {

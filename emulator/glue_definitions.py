@@ -11,7 +11,7 @@ from moto.core.utils import camelcase_to_underscores, utcnow
 from moto.glue.models import FakeJob, GlueBackend, glue_backends
 from moto.glue.utils import Action, Predicate
 
-from emulator import iam
+from emulator.glue_roles import require_trust
 from emulator.overlay import FALL_THROUGH, AwsError, Context, operation
 
 _COMMANDS = {"glueetl", "gluestreaming", "glueray", "pythonshell"}
@@ -88,7 +88,7 @@ moto.glue.models.FakeJob = Job
 @operation("glue", "CreateCrawler")
 def create_crawler(ctx: Context, params: dict[str, Any]) -> Any:
     """Check a crawler's definition; moto keeps it."""
-    _check_role(ctx, params["Role"])
+    require_trust(ctx.account, params["Role"])
     if not any(params["Targets"].values()):
         raise AwsError("InvalidInputException", "Crawler targets cannot be empty")
     return FALL_THROUGH
@@ -101,7 +101,7 @@ def update_crawler(ctx: Context, params: dict[str, Any]) -> None:
     if crawler.as_dict()["State"] != "READY":
         raise AwsError("CrawlerRunningException", f"Crawler with name {crawler.name} is running")
     if "Role" in params:
-        _check_role(ctx, params["Role"])
+        require_trust(ctx.account, params["Role"])
     for name, value in params.items():
         setattr(crawler, camelcase_to_underscores(name), value)
     crawler.version += 1
@@ -188,18 +188,8 @@ def _delete_tags(ctx: Context, arn: str) -> None:
     _backend(ctx).tagger.delete_all_tags_for_resource(arn)
 
 
-def _check_role(ctx: Context, role: str) -> None:
-    arn = role if role.startswith("arn:") else f"arn:aws:iam::{ctx.account}:role/{role}"
-    if not iam.trusts(arn, "glue.amazonaws.com"):
-        # Terraform waits for new roles when it reads this very sentence.
-        raise AwsError(
-            "InvalidInputException",
-            f"Service is unable to assume role {arn}. Please verify the role's trust policy.",
-        )
-
-
 def _check_job(ctx: Context, job: dict[str, Any]) -> None:
-    _check_role(ctx, job["Role"])
+    require_trust(ctx.account, job["Role"])
     command = job["Command"].get("Name")
     if command not in _COMMANDS:
         raise AwsError("InvalidInputException", f"Command name {command} is none of {', '.join(sorted(_COMMANDS))}")

@@ -9,6 +9,7 @@ import pytest
 from werkzeug.test import Client
 
 from emulator import overlay, request_log, settings
+from emulator.application import Application
 from emulator.overlay import FALL_THROUGH, AwsError, Context, operation
 from emulator.settings import Settings
 
@@ -21,8 +22,6 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     data_dir = tmp_path_factory.mktemp("overlay")
     settings.configure(Settings(port=0, data_dir=data_dir, toolchain=None))
     overlay.new_service("redshift-serverless", r"https?://redshift-serverless\.(.+)\.amazonaws\.com")
-    from emulator.server import Application
-
     yield Client(Application(request_log.RequestLog(data_dir / "requests.jsonl")))
 
 
