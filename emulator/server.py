@@ -19,6 +19,7 @@ SERVICES = [
     "emulator.iam",
     "emulator.s3",
     "emulator.s3_bodies",
+    "emulator.ssm",
     "emulator.rds",
     "emulator.rds_parameter_groups",
     "emulator.rds_subnet_groups",

@@ -89,3 +89,11 @@ def test_characters_beyond_the_basic_plane_are_accepted(client) -> None:
     glue = client("glue")
     glue.create_database(DatabaseInput={"Name": "described", "Description": "⛳ golf 🏌"})
     assert glue.get_database(Name="described")["Database"]["Description"] == "⛳ golf 🏌"
+
+
+def test_value_larger_than_its_parameters_tier_is_refused(client) -> None:
+    ssm = client("ssm")
+    with pytest.raises(ClientError, match="support a maximum parameter value of 4096 characters"):
+        ssm.put_parameter(Name="/large", Type="String", Value="x" * 4097)
+    ssm.put_parameter(Name="/large", Type="String", Value="x" * 4097, Tier="Advanced")
+    assert ssm.get_parameter(Name="/large")["Parameter"]["Value"] == "x" * 4097
