@@ -42,7 +42,12 @@ const parameter = z
 const column = z.strictObject({
   name,
   /** Athena's type of the column. */
-  type: text,
+  type: z
+    .string('a type')
+    .regex(
+      /^(varchar|integer|bigint|decimal\(\d+,\d+\)|double|boolean|date|timestamp)$/,
+      "one of Athena's types varchar, integer, bigint, decimal(p,s), double, boolean, date, timestamp",
+    ),
   /** Unit of its values: m, m/s … @default none */
   unit: text.optional(),
   description: text,

@@ -72,9 +72,10 @@ const schema = z
         /** For how many days it can be restored to any moment. @default 7 */
         backupDays: whole(1, 35, 'days'),
       })
-      .refine(({ storageGiB, maxStorageGiB }) => maxStorageGiB > storageGiB, {
-        path: ['maxStorageGiB'],
-        error: 'more GiB than storageGiB, so that storage can grow',
+      .superRefine(({ storageGiB, maxStorageGiB }, issues) => {
+        if (maxStorageGiB > storageGiB) return;
+        const message = `more than storageGiB, ${storageGiB} GiB, so that storage can grow`;
+        issues.addIssue({ code: 'custom', path: ['maxStorageGiB'], input: maxStorageGiB, message });
       }),
     lake: z.strictObject({
       /** For how many days a replaced or deleted object of the lake can be restored. @default 30 */

@@ -85,15 +85,13 @@ export function resolveContracts(
   contracts: readonly SourceContract[] = sources,
 ): ResolvedContract[] {
   const resolved = contracts.map((contract) => resolve(validated(contract), environment));
-  refuseSharedNames(
-    'source',
-    contracts.map(({ name }) => ({ of: name, name })),
-  );
-  refuseSharedNames(
-    'ownerFolder',
-    contracts.map(({ name, ownerFolder }) => ({ of: name, name: ownerFolder })),
-  );
-  refuseSharedNames('lake table', resolved.flatMap(namedTables));
+  for (const value of ['name', 'ownerFolder'] as const) {
+    refuseShared(
+      value,
+      contracts.map((contract) => ({ of: contract.name, name: contract[value] })),
+    );
+  }
+  refuseShared('lake table', resolved.flatMap(namedTables), ', for example by lakeTable');
   return resolved;
 }
 
@@ -155,16 +153,15 @@ function namedTables(contract: ResolvedContract): Use[] {
   });
 }
 
-function refuseSharedNames(kind: string, uses: readonly Use[]): void {
+function refuseShared(kind: string, uses: readonly Use[], how = ''): void {
   const first = new Map<string, string>();
   for (const { of, name } of uses) {
     const other = first.get(name);
     check(other === undefined, {
       name: `${kind} of ${of}`,
       value: name,
-      expected: `a name that ${other} does not have`,
-      remedy:
-        kind === 'lake table' ? 'set lakeTable of one of the two in its contract' : 'change one of the two contracts',
+      expected: `one that ${other} does not have`,
+      remedy: `change one of the two contracts${how}`,
     });
     first.set(name, of);
   }

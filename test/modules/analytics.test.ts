@@ -1,0 +1,43 @@
+import { loadPackagedQueries } from '../../athena-queries/packaged-query';
+import { dev } from '../../envs/dev';
+import { defineEnvironment } from '../../envs/environment';
+import { synthesize } from './synthesized';
+
+const platform = synthesize(dev);
+
+test('the workgroup’s settings hold whatever a client asks', () => {
+  expect(platform.one('aws_athena_workgroup')).toMatchObject({
+    name: 'analysts',
+    configuration: {
+      enforce_workgroup_configuration: true,
+      bytes_scanned_cutoff_per_query: 10_000_000_000,
+      engine_version: { selected_engine_version: 'Athena engine version 3' },
+      result_configuration: {
+        output_location: 's3://trackman-results-dev-111111111111/analysts/',
+        encryption_configuration: { encryption_option: 'SSE_S3' },
+        expected_bucket_owner: '111111111111',
+      },
+    },
+  });
+});
+
+test.each(loadPackagedQueries())('$name is a named query of the workgroup', ({ name, sql, description }) => {
+  expect(platform.one('aws_athena_named_query', name)).toMatchObject({
+    workgroup: 'analysts',
+    database: 'trackman_lake',
+    query: sql,
+    description,
+  });
+});
+
+test('a query that may scan more than its workgroup lets it is refused', () => {
+  const small = defineEnvironment({
+    name: 'small',
+    account: '333333333333',
+    analytics: { maxScannedBytes: 50_000_000 },
+  });
+  expect(() => synthesize(small)).toThrow(
+    'byteLimit of query busiest_hours is 100000000: expected at most the 50000000 bytes that the workgroup allows a query to scan; ' +
+      'lower it in athena-queries/busiest_hours.sql or raise analytics.maxScannedBytes of the environment',
+  );
+});

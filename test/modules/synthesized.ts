@@ -1,0 +1,85 @@
+/** Reads what a stack synthesizes to, as Terraform will. */
+import { Testing, type TerraformStack } from 'cdktf';
+import type { Environment } from '../../envs/environment';
+import { Platform } from '../../modules/platform';
+
+/** A resource's or a data source's configuration. */
+export type Configuration = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
+
+type Blocks = Record<string, Record<string, Configuration>>;
+
+export interface Statement {
+  readonly Effect: string;
+  readonly Action: string[];
+  readonly Resource: string[];
+  readonly Condition?: Record<string, Record<string, string | string[]>>;
+}
+
+export class Synthesized {
+  readonly terraform: Configuration;
+  readonly provider: Configuration;
+  private readonly data: Blocks;
+  private readonly resource: Blocks;
+
+  constructor(stack: TerraformStack) {
+    const config = JSON.parse(Testing.synth(stack)) as Configuration;
+    const { terraform, provider, data, resource } = withReferencesRead(config);
+    this.terraform = terraform as Configuration;
+    this.provider = provider as Configuration;
+    this.data = (data ?? {}) as Blocks;
+    this.resource = resource as Blocks;
+  }
+
+  types(): string[] {
+    return Object.keys(this.resource);
+  }
+
+  all(type: string): Configuration[] {
+    return Object.values(this.resource[type] ?? {});
+  }
+
+  /** The only resource of a type, or the one that has this name. */
+  one(type: string, name?: string): Configuration {
+    const found = this.all(type).filter((each) => name === undefined || physicalName(each) === name);
+    if (found.length !== 1) throw new Error(`${found.length} resources ${type} ${name ?? ''}`);
+    return found[0]!;
+  }
+
+  names(type: string): string[] {
+    return this.all(type).map(physicalName).sort();
+  }
+
+  dataSource(type: string): Configuration {
+    return Object.values(this.data[type]!)[0]!;
+  }
+
+  /** What a role's own policy allows. */
+  permissions(role: string): Statement[] {
+    const { policy } = this.all('aws_iam_role_policy').find((each) => each['role'] === role)!;
+    return (JSON.parse(policy as string) as { Statement: Statement[] }).Statement;
+  }
+}
+
+export function synthesize(environment: Environment): Synthesized {
+  return new Synthesized(new Platform(Testing.app(), environment));
+}
+
+function physicalName(configuration: Configuration): string {
+  return (configuration['name'] ?? configuration['identifier'] ?? configuration['bucket']) as string;
+}
+
+/** References to configured values as the values; others as `<type name attribute>`, without cdktf's generated ids. */
+function withReferencesRead(config: Configuration): Configuration {
+  const resources = { ...(config['resource'] as Blocks) };
+  const text = JSON.stringify(config).replace(
+    /\$\{(aws_\w+)\.([\w-]+)\.([\w.[\]]+)\}/g,
+    (_, type: string, id: string, attribute: string) => {
+      const configuration = resources[type]![id]!;
+      const value: unknown = configuration[attribute];
+      return typeof value === 'string' && !value.includes('${')
+        ? value
+        : `<${type} ${physicalName(configuration)} ${attribute}>`;
+    },
+  );
+  return JSON.parse(text) as Configuration;
+}
