@@ -74,7 +74,6 @@ class ServerIdentity:
         return cls(**json.loads(text))
 
 
-def format_time(microseconds: int) -> str:
-    """ISO 8601 in UTC from microseconds since 1970."""
-    seconds, fraction = divmod(microseconds, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"
+def format_time(time: datetime) -> str:
+    """ISO 8601 in UTC, to the microsecond."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

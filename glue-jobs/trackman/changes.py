@@ -27,6 +27,7 @@ COLUMNS = [
 ]
 PARTITION_BY = ("identity(table_name)", "day(committed_at)")
 
+
 @dataclass(frozen=True)
 class ChangeFormat:
     """What turns parsed changes into rows of the change log."""

@@ -6,19 +6,18 @@ properties by itself on top of a rival's commit, but refuses a fast-forward to w
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from py4j.java_gateway import JavaObject, JVMView
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
 
+from trackman.column_types import ColumnDefinition, arrow_schema, iceberg_schema
 from trackman.data_files import DataFile, Layout
 from trackman.errors import RivalRunError
 from trackman.partitioning import PartitionField
-from trackman.types import arrow_schema
 
 CATALOG = "glue_catalog"
 _MAIN = "main"
@@ -50,16 +49,24 @@ class IcebergCatalog:
         """The table as it is now, or None when there is none of that name."""
         name = f"{database}.{table}"
         identifier = self._jvm.org.apache.iceberg.catalog.TableIdentifier.parse(name)
-        if not self._catalog.tableExists(identifier):
-            return None
-        return IcebergTable(self._jvm, self._catalog.loadTable(identifier), name)
+        try:
+            table = self._catalog.loadTable(identifier)
+        except Py4JJavaError as error:
+            if _java_class(error) == "NoSuchTableException":
+                return None
+            raise
+        return IcebergTable(self._jvm, table, name)
 
     def begin_create(
-        self, database: str, table: str, schema: dict[str, Any], partition_by: Sequence[PartitionField] = ()
+        self,
+        database: str,
+        table: str,
+        columns: Iterable[ColumnDefinition],
+        partition_by: Sequence[PartitionField] = (),
     ) -> "NewTable":
-        """A table that nobody sees before its first commit. `schema` is Iceberg's JSON."""
+        """A table that nobody sees before its first commit."""
         name = f"{database}.{table}"
-        java_schema = self._jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps(schema))
+        java_schema = self._jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps(iceberg_schema(columns)))
         spec = self._jvm.org.apache.iceberg.PartitionSpec.builderFor(java_schema)
         for field in partition_by:
             getattr(spec, field.transform)(field.column)
@@ -136,9 +143,9 @@ class IcebergTable:
             transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
             transaction.commitTransaction()
 
-    def add_columns(self, columns: Sequence[dict[str, Any]], properties: Mapping[str, str]) -> None:
-        """Add optional columns, given as the fields of a schema's JSON, and set properties with them."""
-        parsed = self._jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps({"type": "struct", "fields": columns}))
+    def add_columns(self, columns: Iterable[ColumnDefinition], properties: Mapping[str, str]) -> None:
+        """Add columns and set properties with them."""
+        parsed = self._jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps(iceberg_schema(columns)))
         transaction = self._table.newTransaction()
         update = transaction.updateSchema()
         for column in parsed.columns():
@@ -168,6 +175,10 @@ class NewTable:
         _set_properties(self._transaction, properties)
         with _refused_to_rivals(self.name):
             self._transaction.commitTransaction()
+
+
+def _java_class(error: Py4JJavaError) -> str:
+    return error.java_exception.getClass().getSimpleName()
 
 
 def _branch(run_id: str) -> str:
@@ -212,7 +223,7 @@ def _refused_to_rivals(table: str) -> Iterator[None]:
     try:
         yield
     except Py4JJavaError as error:
-        if error.java_exception.getClass().getSimpleName() not in ("CommitFailedException", "AlreadyExistsException"):
+        if _java_class(error) not in ("CommitFailedException", "AlreadyExistsException"):
             raise
         raise RivalRunError(f"{table}: somebody else committed: {error.java_exception.getMessage()}") from error
     except IllegalArgumentException as error:

@@ -19,6 +19,20 @@ from trackman.source_tables import SourceTable, read_tables
 _OLDEST_VERSION = 140_000
 MESSAGE_PREFIX = "trackman"
 
+# Row filters and column lists exist from version 15 on; as JSON they can be asked for in version 14 too.
+_PUBLISHED_TABLES = """
+select p.schemaname, p.tablename,
+       to_jsonb(p) ->> 'rowfilter' is null
+       and not exists (select from pg_publication_rel r
+                       where r.prpubid = publication.oid and r.prrelid = c.oid
+                         and to_jsonb(r) ->> 'prattrs' is not null)
+from pg_publication_tables p
+join pg_publication publication on publication.pubname = p.pubname
+join pg_namespace n on n.nspname = p.schemaname
+join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
+where p.pubname = :name
+"""
+
 
 def source_server(contract: Contract) -> Server:
     """The source's address and credentials, as its owners keep them."""
@@ -128,16 +142,7 @@ class Source:
 
     def _published_tables(self) -> dict[TableName, bool]:
         """The publication's tables → whether all of their rows and columns are published."""
-        # Row filters and column lists exist from version 15 on.
-        rows = self._connection.run(
-            "select p.schemaname, p.tablename, to_jsonb(p) ->> 'rowfilter' is null and not exists ("
-            "  select from pg_publication_rel r where r.prattrs_is_set and r.prrelid ="
-            "  (quote_ident(p.schemaname) || '.' || quote_ident(p.tablename))::regclass)"
-            " from pg_publication_tables p where p.pubname = :name".replace(
-                "r.prattrs_is_set", "to_jsonb(r) ->> 'prattrs' is not null"
-            ),
-            name=self._contract.publication,
-        )
+        rows = self._connection.run(_PUBLISHED_TABLES, name=self._contract.publication)
         return {TableName(schema, table): whole for schema, table, whole in rows}
 
     def _refusal(self, name: TableName, table: SourceTable | None, published_whole: bool | None) -> str | None:
@@ -148,13 +153,15 @@ class Source:
             return f"{name}: is not published: its owner runs ALTER PUBLICATION {publication} ADD TABLE {qualified}"
         if not published_whole:
             return (
-                f"{name}: publication {publication} has a row filter or a column list for it: its owner drops the table "
-                "from the publication and adds it again without"
+                f"{name}: is published with a row filter or a column list: its owner takes it out of publication "
+                f"{publication} and adds it again without"
             )
         if not table.readable:
             return f"{name}: may not be read: its owner runs GRANT SELECT ON {qualified} TO {self._connection.user}"
         if table.replica_identity == "n":
-            return f"{name}: has REPLICA IDENTITY NOTHING: its owner runs ALTER TABLE {qualified} REPLICA IDENTITY DEFAULT"
+            return (
+                f"{name}: has REPLICA IDENTITY NOTHING: its owner runs ALTER TABLE {qualified} REPLICA IDENTITY DEFAULT"
+            )
         if not table.key:
             return f"{name}: has no primary key (that is not deferrable): its owner adds one"
         return None

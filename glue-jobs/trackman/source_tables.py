@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pg8000.native
 
+from trackman.column_types import PostgresType
 from trackman.contract import TableName
-from trackman.types import PostgresType
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,12 @@ class SourceColumn:
     number: int
     """`attnum`: never used again, so a column that was dropped and added has another."""
     type: PostgresType
+    output: str
+    """SQL of the type's output function, whose text logical decoding sends."""
     comment: str | None
-    is_new_everywhere: bool
-    """Rows older than the column read null: no default was given when it was added, and it is not generated."""
+    has_default: bool
+    """It has one, or had one when it was added: rows older than the column may read something else than null."""
+    is_generated: bool
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,15 @@ with recursive base (oid, base, modifier) as (
   select base.oid, t.typbasetype, case when base.modifier >= 0 then base.modifier else t.typtypmod end
   from base join pg_type t on t.oid = base.base where t.typtype = 'd'
 ), resolved as (
-  select a.attrelid, a.attnum, a.attname, a.attgenerated, a.atthasmissing,
+  select a.attrelid, a.attnum, a.attname, a.attgenerated <> '' as is_generated,
+         a.atthasmissing or a.atthasdef or a.attidentity <> '' as has_default,
          coalesce(base.base, a.atttypid) as type, coalesce(base.modifier, a.atttypmod) as modifier
   from pg_attribute a
   left join (base join pg_type b on b.oid = base.base and b.typtype <> 'd') on base.oid = a.atttypid
   where a.attnum > 0 and not a.attisdropped
 )
-select r.attrelid, r.attname, r.attnum, col_description(r.attrelid, r.attnum),
-       r.attgenerated = '' and not r.atthasmissing,
+select r.attrelid, r.attname, r.attnum, t.typoutput::regproc::text, col_description(r.attrelid, r.attnum),
+       r.has_default, r.is_generated,
        coalesce(e.typname, t.typname), r.modifier, e.oid is not null, format_type(r.type, r.modifier),
        coalesce(e.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace
 from resolved r
@@ -64,9 +68,9 @@ _TABLES = """
 select c.oid, n.nspname, c.relname, obj_description(c.oid, 'pg_class'), c.relkind = 'p', c.relreplident,
        array(select a.attname
              from pg_index i
-             cross join unnest(i.indkey[0:i.indnkeyatts - 1]) with ordinality as k (number, place)
+             cross join unnest(i.indkey) with ordinality as k (number, place)
              join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
-             where i.indrelid = c.oid and i.indimmediate and i.indisvalid
+             where k.place <= i.indnkeyatts and i.indrelid = c.oid and i.indimmediate and i.indisvalid
                and case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end
              order by k.place),
        has_table_privilege(c.oid, 'select')
@@ -80,11 +84,12 @@ def read_tables(connection: pg8000.native.Connection, names: Collection[TableNam
     """Those of the tables that exist."""
     tables = connection.run(_TABLES, names=[str(name) for name in names])
     columns: dict[int, list[SourceColumn]] = {}
-    for oid, name, number, comment, is_new_everywhere, type_name, modifier, is_array, sql, built_in in connection.run(
+    for oid, name, number, output, comment, has_default, is_generated, *column_type in connection.run(
         _COLUMNS, oids=[row[0] for row in tables]
     ):
-        column_type = PostgresType(type_name, modifier, is_array, sql, built_in)
-        columns.setdefault(oid, []).append(SourceColumn(name, number, column_type, comment, is_new_everywhere))
+        columns.setdefault(oid, []).append(
+            SourceColumn(name, number, PostgresType(*column_type), output, comment, has_default, is_generated)
+        )
     found = {}
     for oid, schema, table, comment, is_partitioned, replica_identity, key, readable in tables:
         name = TableName(schema, table)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackman.types import PostgresType
+from trackman.column_types import PostgresType
 
 
 class UnrepresentableValueError(ValueError):

@@ -40,6 +40,10 @@ _TYPE_NOTES = {
 }
 
 
+ColumnDefinition = tuple[str, str | dict[str, Any], str | None]
+"""Name, type in Iceberg's JSON (nested ones without field ids), comment."""
+
+
 @dataclass(frozen=True)
 class PostgresType:
     """A column's type. Domains are resolved to what they are made of."""
@@ -88,8 +92,8 @@ def _numeric_shape(modifier: int) -> tuple[int, int] | None:
     return max(precision - min(scale, 0), scale), max(scale, 0)
 
 
-def iceberg_schema(columns: Iterable[tuple[str, str | dict[str, Any], str | None]]) -> dict[str, Any]:
-    """The JSON of a new table's schema from its columns' names, types and comments. All are optional."""
+def iceberg_schema(columns: Iterable[ColumnDefinition]) -> dict[str, Any]:
+    """The JSON of a new table's schema. All columns are optional."""
     ids = count(1)
     fields = []
     for name, column_type, comment in columns:

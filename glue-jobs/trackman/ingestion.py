@@ -1,0 +1,245 @@
+"""One run of the job ingest over one source in log mode.
+
+In this order, so that a death between any two steps leaves what the next run can go on from: the slot; first copies
+of new tables; a barrier in the source's log; the change log up to it; the slot, acknowledged; each current table by its
+own bookmark. A table that fails does not stop the others.
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from trackman import aws
+from trackman.bookmark import EPOCH, FRONTIER, Bookmark, bookmark_property, format_time
+from trackman.change_log import Drain, Drained, open_change_log, start_or_resume
+from trackman.contract import Contract, TableName
+from trackman.current import (
+    NOTHING_PENDING,
+    Merged,
+    PendingChanges,
+    apply_changes,
+    pending_changes,
+    summarize_pending,
+)
+from trackman.discovery import discover_tables
+from trackman.errors import JobError, TableError
+from trackman.iceberg import IcebergCatalog, IcebergTable, NewTable
+from trackman.lake_table import DEFINITION, LakeTable, added_columns, describe, with_columns
+from trackman.partitioning import PartitionField
+from trackman.pii import read_pepper
+from trackman.postgres import Server
+from trackman.snapshot import copy_ranges, exported_snapshot, plan_copy
+from trackman.source import Barrier, Source, source_server
+from trackman.source_tables import SourceTable
+
+# What one table can fail by. Anything else ends the run.
+_FAILURES = (JobError, Py4JJavaError, PySparkException)
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What a run did to a table."""
+
+    table: str
+    seconds: float
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    error: str | None = None
+
+
+def no_checkpoint(_name: str) -> None:
+    """What a run does at its checkpoints, which tests replace to die there."""
+
+
+class Ingestion:
+    """A run. `checkpoint` is called with a name after each step that others can see."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        contract: Contract,
+        raw_database: str,
+        lake_database: str,
+        run_id: str,
+        checkpoint: Callable[[str], None] = no_checkpoint,
+    ) -> None:
+        self._spark = spark
+        self._catalog = IcebergCatalog(spark)
+        self._contract = contract
+        self._raw_database = raw_database
+        self._lake_database = lake_database
+        self._run_id = run_id
+        self._checkpoint = checkpoint
+        self._bookmark_property = bookmark_property(contract.source)
+        hashes = any(options.columns_with("hash") for options in contract.tables.values())
+        self._pepper = read_pepper(aws.secret(contract.pepper_secret)) if hashes else None
+
+    def run(self) -> list[TableReport]:
+        """Bring the change log and the current tables up to the source's present; the reports tell what failed."""
+        contract = self._contract
+        server = source_server(contract)
+        with closing(server.connect()) as connection:
+            source = Source(contract, connection)
+            source.lock()
+            identity = source.check()
+            log = open_change_log(self._catalog, self._raw_database)
+            bookmark = start_or_resume(log, source, contract, identity, self._run_id)
+            self._checkpoint("slot ready")
+
+            names = discover_tables(contract)
+            tables, _ = source.tables(names)
+            copied = self._copy_new_tables(server, tables)
+
+            barrier = source.set_barrier(self._run_id)
+            self._checkpoint("barrier set")
+            drain = Drain(log, source, server, contract, self._pepper, self._run_id, self._checkpoint)
+            reached = drain.run(bookmark, barrier)
+            # Once more, now that the barrier is behind: whatever changed a table before the changes that were read
+            # is seen here.
+            tables, refused = source.tables(names)
+            reports = [TableReport(str(name), 0.0, error=reason) for name, reason in refused.items()]
+            failed = {report.table for report in copied if report.error}
+            behind = [table for name, table in tables.items() if str(name) not in failed]
+            return [*copied, *reports, *self._catch_up(log, behind, bookmark, reached, barrier)]
+
+    def _copy_new_tables(self, server: Server, tables: Mapping[TableName, SourceTable]) -> list[TableReport]:
+        """First copies, all of one moment, of the tables that the lake does not have."""
+        new = [table for name, table in tables.items() if self._find(name) is None]
+        if not new:
+            return []
+        started = time.monotonic()
+        reports, creations, copies = [], {}, []
+        with exported_snapshot(server) as (snapshot, connection):
+            for source_table in new:
+                try:
+                    table, creation = self._begin_create(source_table)
+                except TableError as error:
+                    reports.append(TableReport(str(source_table.name), 0.0, error=str(error)))
+                    continue
+                creations[table.name] = table, creation
+                copies += plan_copy(connection, server, snapshot, source_table, table, creation.layout, self._pepper)
+            ranges = copy_ranges(self._spark.sparkContext, copies)
+        self._checkpoint("copies written")
+
+        bookmark = Bookmark(position=0, snapshot=snapshot.seen)
+        for name, (table, creation) in creations.items():
+            parts = [part for part in ranges if part.table == name]
+            rows = sum(file.rows for part in parts for file in part.files)
+            error = next((part.error for part in parts if part.error), None)
+            if error is None:
+                properties = {DEFINITION: table.to_json(), self._bookmark_property: bookmark.to_json(), EPOCH: "1"}
+                creation.publish(properties, [file for part in parts for file in part.files])
+                self._checkpoint(f"copied {name}")
+            seconds = time.monotonic() - started
+            reports.append(TableReport(str(name), seconds, read=rows, inserted=0 if error else rows, error=error))
+        return reports
+
+    def _begin_create(self, source_table: SourceTable) -> tuple[LakeTable, NewTable]:
+        options = self._contract.options(source_table.name)
+        table = describe(self._contract.source, source_table, options)
+        try:
+            partition_by = [PartitionField.parse(text) for text in options.partition_by]
+        except ValueError as error:
+            raise TableError(f"{table.name}: {error}") from error
+        columns = [column.iceberg for column in table.columns]
+        lake_table = self._contract.lake_table(table.name)
+        return table, self._catalog.begin_create(self._lake_database, lake_table, columns, partition_by)
+
+    def _find(self, name: TableName) -> IcebergTable | None:
+        return self._catalog.find(self._lake_database, self._contract.lake_table(name))
+
+    def _catch_up(
+        self,
+        log: IcebergTable,
+        source_tables: Collection[SourceTable],
+        start: Bookmark,
+        reached: Drained,
+        barrier: Barrier,
+    ) -> list[TableReport]:
+        """Bring each current table from its own bookmark to the change log's."""
+        reports, opened = [], []
+        for source_table in source_tables:
+            try:
+                opened.append(self._open(source_table))
+            except _FAILURES as error:
+                reports.append(TableReport(str(source_table.name), 0.0, error=_reason(error)))
+        # Of the others it is known that nothing happened to them.
+        perhaps_behind = {
+            table.definition.name: table.bookmark
+            for table in opened
+            if reached.changes[table.definition.name] or table.bookmark.position < start.position
+        }
+        changes = self._spark.table(log.spark_name)
+        end = reached.bookmark.position
+        pending = summarize_pending(changes, self._contract.source, perhaps_behind, end) if perhaps_behind else {}
+        for table in opened:
+            name = table.definition.name
+            started = time.monotonic()
+            try:
+                summary = pending.get(name, NOTHING_PENDING)
+                merged = self._merge(
+                    table, pending_changes(changes, self._contract.source, name, table.bookmark, end), summary
+                )
+                self._publish(table, reached.bookmark, barrier)
+            except _FAILURES as error:
+                reports.append(TableReport(str(name), time.monotonic() - started, error=_reason(error)))
+            else:
+                seconds = time.monotonic() - started
+                reports.append(TableReport(str(name), seconds, read=summary.changes, **asdict(merged)))
+        return reports
+
+    def _open(self, source_table: SourceTable) -> "_CurrentTable":
+        """The current table of a source table, with the columns that were added there."""
+        iceberg = self._find(source_table.name)
+        properties = iceberg.properties
+        table = LakeTable.from_json(properties[DEFINITION])
+        if (table.source, table.name) != (self._contract.source, source_table.name):
+            raise TableError(
+                f"{source_table.name}: {iceberg.name} holds {table.name} of {table.source}: "
+                "give one of them another name by the contract (lakeTable)"
+            )
+        added = added_columns(table, source_table, self._contract.options(table.name))
+        if added:
+            table = with_columns(table, added)
+            iceberg.add_columns([column.iceberg for column in added], {DEFINITION: table.to_json()})
+            self._checkpoint(f"columns added {table.name}")
+        return _CurrentTable(iceberg, table, Bookmark.from_json(properties[self._bookmark_property]))
+
+    def _merge(self, table: "_CurrentTable", changes: DataFrame, summary: PendingChanges) -> Merged:
+        if not summary.changes:
+            return Merged()
+        branch = table.iceberg.branch(self._run_id)
+        target = self._spark.table(table.iceberg.spark_name).schema
+        merged = apply_changes(changes, summary, branch, table.definition, target, table.iceberg.layout.schema)
+        self._checkpoint(f"branch written {table.definition.name}")
+        return merged
+
+    def _publish(self, table: "_CurrentTable", reached: Bookmark, barrier: Barrier) -> None:
+        moved = table.bookmark.moved_to(reached)
+        properties = {self._bookmark_property: moved.to_json()}
+        if moved.snapshot is None:
+            properties[FRONTIER] = format_time(barrier.clock)
+        table.iceberg.publish(self._run_id, {self._bookmark_property: table.bookmark.to_json()}, properties)
+        self._checkpoint(f"published {table.definition.name}")
+
+
+@dataclass(frozen=True)
+class _CurrentTable:
+    iceberg: IcebergTable
+    definition: LakeTable
+    bookmark: Bookmark
+
+
+def _reason(error: Exception) -> str:
+    """One line that says what went wrong, out of what Java and Python workers wrap around it."""
+    if isinstance(error, Py4JJavaError):
+        return error.java_exception.toString().splitlines()[0]
+    own = [line.split(": ", 1)[1] for line in str(error).splitlines() if line.startswith(f"{TableError.__module__}.")]
+    return own[-1] if own else str(error).splitlines()[0]

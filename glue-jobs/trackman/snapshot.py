@@ -1,0 +1,146 @@
+"""The first copy of tables: in parallel ranges under one snapshot of the source, into files of the lake."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pg8000.native
+import pyarrow as pa
+from pyspark import SparkContext
+
+from trackman.bookmark import Snapshot
+from trackman.contract import TableName
+from trackman.data_files import DataFile, DataFileWriter, Layout
+from trackman.errors import TableError
+from trackman.lake_table import LakeColumn, LakeTable
+from trackman.lsn import parse_lsn
+from trackman.pii import hash_texts
+from trackman.postgres import Server, identifier, literal
+from trackman.source_tables import SourceTable
+
+_BLOCKS_PER_RANGE = 8192  # 64 MiB of 8 KiB blocks
+_BATCH_BYTES = 8 << 20
+
+# Types whose values Arrow holds as they are. All others come as the text that logical decoding sends too.
+_BINARY_TYPES = frozenset(["bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar"])
+
+_LEAVES = """
+select n.nspname, c.relname, pg_relation_size(c.oid) / current_setting('block_size')::bigint
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'r' and (c.oid = :oid or c.oid in (select relid from pg_partition_tree(:oid)))
+"""
+
+
+@dataclass(frozen=True)
+class ExportedSnapshot:
+    """A snapshot that other sessions can read in while the one that exported it is open."""
+
+    name: str
+    seen: Snapshot
+
+
+@contextmanager
+def exported_snapshot(server: Server) -> Iterator[tuple[ExportedSnapshot, pg8000.native.Connection]]:
+    """A snapshot of the source, for as long as the block runs, and a session that reads in it."""
+    with closing(server.connect()) as connection:
+        connection.run("begin isolation level repeatable read, read only")
+        [[name, visible]] = connection.run("select pg_export_snapshot(), pg_current_snapshot()::text")
+        # Read after the snapshot was taken: what it sees was committed before.
+        [[position]] = connection.run("select pg_current_wal_insert_lsn()::text")
+        yield ExportedSnapshot(name, Snapshot(visible, parse_lsn(position))), connection
+
+
+@dataclass(frozen=True)
+class RangeCopy:
+    """Some blocks of a table, to be copied by one task."""
+
+    server: Server
+    snapshot: str
+    query: str
+    table: LakeTable
+    layout: Layout
+    pepper: bytes | None
+
+
+class CopiedRange(NamedTuple):
+    table: TableName
+    files: list[DataFile]
+    error: str | None
+    """What kept the table from being copied. Other tables' ranges go on."""
+
+
+def plan_copy(
+    connection: pg8000.native.Connection,
+    server: Server,
+    snapshot: ExportedSnapshot,
+    source_table: SourceTable,
+    table: LakeTable,
+    layout: Layout,
+    pepper: bytes | None,
+) -> list[RangeCopy]:
+    """The ranges of a table, of all its partitions when it has some."""
+    outputs = {column.name: column.output for column in source_table.columns}
+    select = ", ".join(_select_expression(column, outputs[column.name]) for column in table.columns)
+    copies = []
+    for schema, name, blocks in connection.run(_LEAVES, oid=table.oid):
+        for condition in _block_ranges(blocks):
+            query = f"select {select} from only {identifier(schema, name)} where {condition}"
+            copies.append(RangeCopy(server, snapshot.name, query, table, layout, pepper))
+    return copies
+
+
+def _select_expression(column: LakeColumn, output: str) -> str:
+    name = identifier(column.name)
+    if column.hashed or column.type.is_array or column.type.name not in _BINARY_TYPES:
+        return f"textin({output}({name}))"
+    return name
+
+
+def _block_ranges(blocks: int) -> Iterator[str]:
+    """Conditions that cover a table. The last has no end: blocks are added while others are read."""
+    starts = range(0, max(blocks, 1), _BLOCKS_PER_RANGE)
+    for start in starts[:-1]:
+        yield f"ctid >= '({start},0)' and ctid < '({start + _BLOCKS_PER_RANGE},0)'"
+    yield f"ctid >= '({starts[-1]},0)'"
+
+
+def copy_ranges(spark_context: SparkContext, copies: Sequence[RangeCopy]) -> list[CopiedRange]:
+    """Copy them, as many at a time as there are cores."""
+    return spark_context.parallelize(copies, len(copies)).map(copy_range).collect()
+
+
+def copy_range(copy: RangeCopy) -> CopiedRange:
+    """Read a range in the snapshot and upload it as files."""
+    with DataFileWriter(copy.layout) as writer:
+        try:
+            for batch in _read(copy):
+                writer.write(_convert(copy, batch))
+        except TableError as error:
+            return CopiedRange(copy.table.name, [], str(error))
+        return CopiedRange(copy.table.name, writer.close(), None)
+
+
+def _read(copy: RangeCopy) -> Iterator[pa.RecordBatch]:
+    with copy.server.connect_arrow() as connection, connection.cursor() as cursor:
+        cursor.execute("set transaction isolation level repeatable read, read only")
+        cursor.execute(f"set transaction snapshot {literal(copy.snapshot)}")
+        cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
+        cursor.execute(copy.query)
+        yield from cursor.fetch_record_batch()
+
+
+def _convert(copy: RangeCopy, batch: pa.RecordBatch) -> pa.Table:
+    """The lake's types, personal data hashed."""
+    columns = dict(zip((column.name for column in copy.table.columns), batch.columns, strict=True))
+    for column in copy.table.columns:
+        if column.hashed:
+            columns[column.name] = hash_texts(columns[column.name], copy.pepper)
+    key = [columns[name] for name in copy.table.key]
+    converted = []
+    for column, field in zip(copy.table.columns, copy.layout.schema, strict=True):
+        values = columns[column.name]
+        if pa.types.is_string(values.type):
+            values = copy.table.convert(column, values, field.type, key)
+        converted.append(values.cast(field.type))
+    return pa.table(converted, schema=copy.layout.schema)
