@@ -2,11 +2,13 @@
 
 import io
 import threading
+from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
 from moto.s3.models import FakeDeleteMarker
 from moto.s3.responses import S3Response
+from moto.s3.utils import _VersionedKeyStore as KeyStore
 
 _conditional_write = threading.Lock()
 _moto_put_object = S3Response.put_object
@@ -42,7 +44,18 @@ def _handle_encoded_body(response: S3Response, body: bytes) -> bytes:
     return b"".join(chunks)
 
 
+def _versions_by_key(store: KeyStore) -> Iterator[tuple[str, list[Any]]]:
+    """Iterate over a bucket as it is now. moto looks every key up again on the way, and fails on a deleted one."""
+    return iter([(key, versions) for key, versions in dict(store).items() if versions])
+
+
+def _newest_by_key(store: KeyStore) -> Iterator[tuple[str, Any]]:
+    return ((key, versions[-1]) for key, versions in _versions_by_key(store))
+
+
 S3Response.put_object = _put_object
 S3Response.get_bucket_notification = _get_bucket_notification
 S3Response._handle_encoded_body = _handle_encoded_body
+KeyStore.iterlists = _versions_by_key
+KeyStore.items = KeyStore.iteritems = _newest_by_key
 FakeDeleteMarker.dispose = lambda _marker: None  # deleting a version below a delete marker calls it

@@ -67,6 +67,12 @@ class StoredObject(FakeKey):
     def dispose(self, garbage: bool = False) -> None:
         """Nothing: whoever still reads the content reads on."""
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "StoredObject":
+        """Another description of the same content: moto copies every version of every object to list them."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
 
 moto.s3.models.FakeKey = StoredObject
 

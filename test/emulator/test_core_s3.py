@@ -103,6 +103,29 @@ def test_version_below_a_delete_marker_is_deleted(s3):
     s3.delete_bucket(Bucket="versioned")
 
 
+def test_versions_are_listed_while_others_are_deleted(s3, client):
+    s3.create_bucket(Bucket="emptied", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_bucket_versioning(Bucket="emptied", VersioningConfiguration={"Status": "Enabled"})
+    versions = {f"key-{number}": None for number in range(100)}
+    for key in versions:
+        versions[key] = s3.put_object(Bucket="emptied", Key=key, Body=b"content")["VersionId"]
+    emptied = threading.Event()
+
+    def list_versions() -> list[int]:
+        lister, counts = client("s3"), []
+        while not emptied.is_set():
+            counts.append(len(lister.list_object_versions(Bucket="emptied").get("Versions", [])))
+        return counts
+
+    with ThreadPoolExecutor(2) as pool:
+        listing = pool.submit(list_versions)
+        for key, version in versions.items():
+            s3.delete_object(Bucket="emptied", Key=key, VersionId=version)
+        emptied.set()
+        assert listing.result() == sorted(listing.result(), reverse=True)
+    s3.delete_bucket(Bucket="emptied")
+
+
 def test_eventbridge_notification_is_described(s3):
     assert "EventBridgeConfiguration" not in s3.get_bucket_notification_configuration(Bucket="objects")
     s3.put_bucket_notification_configuration(
