@@ -40,10 +40,10 @@ export class Database extends Construct {
     role.allow({ actions: ['glue:GetDatabase', 'glue:GetTable', 'glue:GetTables'], resources: this.resources });
   }
 
-  /** Allows to read, create, change and drop its tables. */
+  /** Allows to read, create and change its tables. Dropping one is nobody's routine. */
   grantReadWrite(role: Role): void {
     this.grantRead(role);
-    role.allow({ actions: ['glue:CreateTable', 'glue:UpdateTable', 'glue:DeleteTable'], resources: this.resources });
+    role.allow({ actions: ['glue:CreateTable', 'glue:UpdateTable'], resources: this.resources });
   }
 }
 

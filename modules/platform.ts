@@ -38,7 +38,7 @@ export class Platform extends TerraformStack {
 
     const contracts = resolveContracts(environment);
     const sources = contracts.map(({ source, connection, include }) => ({
-      connection: new SourceConnection(this, source, {
+      connection: new SourceConnection(this, `source-${source}`, {
         name: connection.glueConnection,
         location,
         urlParameter: connection.urlParameter,
