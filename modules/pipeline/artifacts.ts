@@ -38,8 +38,8 @@ export interface JobArtifactsProps {
 }
 
 /**
- * What jobs run, in S3 under names that carry the hash of their content: what is there never changes, a job runs what
- * was reviewed, and going back is naming the old hash. Every member is an S3 URI.
+ * What jobs run, in S3 under names that carry the hash of their content: what is there never changes, so a run that has
+ * started keeps what it started with, and a job runs what was reviewed. Every member is an S3 URI.
  */
 export class JobArtifacts extends Construct {
   /** The package that the jobs share. */
