@@ -8,6 +8,7 @@ from trackman.lsn import format_lsn, parse_lsn
 
 FRONTIER = "trackman.frontier"
 EPOCH = "trackman.epoch"
+"""Rises with each new copy of a table. What follows the table cannot go on across it and starts anew."""
 
 
 def bookmark_property(source: str) -> str:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from trackman.bookmark import Bookmark, ServerIdentity, bookmark_property, format_time
 from trackman.changes import COLUMNS, PARTITION_BY, ChangeFormat
+from trackman.checkpoints import Checkpoint
 from trackman.contract import Contract, TableName
 from trackman.data_files import DataFileWriter
 from trackman.errors import LostChangesError
@@ -99,7 +100,7 @@ class Drain:
         contract: Contract,
         pepper: bytes | None,
         run_id: str,
-        checkpoint: Callable[[str], None],
+        checkpoint: Checkpoint,
     ) -> None:
         self._log = log
         self._source = source

@@ -34,6 +34,17 @@ _ARROW_PRIMITIVES = {
     "binary": pa.binary(),
     "string": pa.string(),
 }
+_POSTGRES_PRIMITIVES = {
+    pa.bool_(): "boolean",
+    pa.int32(): "integer",
+    pa.int64(): "bigint",
+    pa.float32(): "real",
+    pa.float64(): "double precision",
+    pa.date32(): "date",
+    pa.timestamp("us"): "timestamp",
+    pa.binary(): "bytea",
+    pa.string(): "text",
+}
 _TYPE_NOTES = {
     "timestamptz": "an instant, in UTC",
     "timestamp": "date and time without time zone, as the source has it",
@@ -138,10 +149,17 @@ def _arrow_field(name: str, field_id: int, iceberg: str | dict[str, Any], nullab
     return pa.field(name, arrow_type(iceberg), nullable, {"PARQUET:field_id": str(field_id)})
 
 
-def serving_type(postgres_type: PostgresType, hashed: bool) -> str:
-    """The type of the column in dataengineering-db: the source's own where every Postgres has it."""
-    if hashed:
-        return "text"
+def postgres_type_of(arrow: pa.DataType) -> str:
+    """The Postgres type that binary values of an Arrow type are."""
+    if pa.types.is_list(arrow):
+        return f"{postgres_type_of(arrow.value_type)}[]"
+    if pa.types.is_decimal(arrow):
+        return "numeric"
+    return _POSTGRES_PRIMITIVES[arrow]
+
+
+def serving_type(postgres_type: PostgresType) -> str:
+    """The type in dataengineering-db: the source's own where every Postgres has it."""
     if postgres_type.built_in:
         return postgres_type.sql
     return "text[]" if postgres_type.is_array else "text"

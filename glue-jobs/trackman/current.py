@@ -7,86 +7,25 @@ column is its value; a column that was never sent (an unchanged large value) kee
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, IntegerType, LongType, StringType, StructField, StructType
 
-from trackman.bookmark import Bookmark, Snapshot
-from trackman.contract import TableName
 from trackman.lake_table import LakeTable
+from trackman.pending import Summary, new_key, old_key
 
 Stay = Row
 # Types of key columns by whose least and greatest value the target's files are told apart.
 _BOUNDED = (IntegerType, LongType, StringType, DateType)
 
 
-@dataclass(frozen=True)
-class PendingChanges:
-    """What the change log holds for a table beyond its bookmark, in short."""
-
-    changes: int
-    may_move: bool
-    """Some update may have changed a row's key."""
-    truncated_at: tuple[int, int] | None
-    """Commit LSN and ordinal of the last truncate."""
-
-
-NOTHING_PENDING = PendingChanges(0, False, None)
-
-
-def pending_changes(log: DataFrame, source: str, table: TableName, bookmark: Bookmark, end: int) -> DataFrame:
-    """A table's changes between its bookmark and position `end` that its first copy did not see."""
-    return log.where((F.col("source") == source) & (F.col("commit_lsn") < end) & _is_pending(table, bookmark))
-
-
-def summarize_pending(
-    log: DataFrame, source: str, bookmarks: Mapping[TableName, Bookmark], end: int
-) -> dict[TableName, PendingChanges]:
-    """Of the tables with pending changes, what kinds there are: all tables in one reading of the log."""
-    is_pending = reduce(Column.__or__, (_is_pending(table, bookmark) for table, bookmark in bookmarks.items()))
-    rows = (
-        log.where((F.col("source") == source) & (F.col("commit_lsn") < end) & is_pending)
-        .groupBy("schema_name", "table_name")
-        .agg(
-            F.count("*").alias("changes"),
-            F.bool_or((F.col("op") == "U") & F.col("before").isNotNull()).alias("may_move"),
-            F.max(F.when(F.col("op") == "T", F.struct("commit_lsn", "ordinal"))).alias("truncated_at"),
-        )
-        .collect()
-    )
-    return {
-        TableName(row.schema_name, row.table_name): PendingChanges(
-            row.changes, row.may_move, row.truncated_at and tuple(row.truncated_at)
-        )
-        for row in rows
-    }
-
-
-def _is_pending(table: TableName, bookmark: Bookmark) -> Column:
-    changes = (
-        (F.col("schema_name") == table.schema)
-        & (F.col("table_name") == table.table)
-        & (F.col("commit_lsn") >= bookmark.position)
-    )
-    return changes & _unseen_by(bookmark.snapshot) if bookmark.snapshot else changes
-
-
-def _unseen_by(snapshot: Snapshot) -> Column:
-    """Of transactions that are known to have committed, those that were still in progress in the snapshot."""
-    xmin, xmax, in_progress = snapshot.visible.split(":")
-    xid = F.col("xid")
-    # The first condition follows from the others; by it files whose transactions are all older are not read.
-    return (xid >= int(xmin)) & ((xid >= int(xmax)) | xid.isin([int(x) for x in in_progress.split(",") if x]))
-
-
 def apply_changes(
     changes: DataFrame,
-    summary: PendingChanges,
+    summary: Summary,
     branch: str,
     table: LakeTable,
     target: StructType,
@@ -144,8 +83,7 @@ def _stays(changes: DataFrame, key: Sequence[str]) -> DataFrame:
     A stay is numbered by the arrivals at its key so far: 0 is the row that was there when the batch began. An update
     that moves a row is a departure from one key, without image, and an arrival at another.
     """
-    old = F.struct(*[F.coalesce(F.col("before")[c], F.col("after")[c]).alias(c) for c in key])
-    new = F.struct(*[F.coalesce(F.col("after")[c], F.col("before")[c]).alias(c) for c in key])
+    old, new = old_key(key), new_key(key)
     is_insert, is_update = F.col("op") == "I", F.col("op") == "U"
 
     def visit(at: Column, arrives: Column | bool, has_image: bool) -> Column:
@@ -155,7 +93,7 @@ def _stays(changes: DataFrame, key: Sequence[str]) -> DataFrame:
 
     visits = F.when(
         is_update & (old != new), F.array(visit(old, False, has_image=False), visit(new, True, has_image=True))
-    ).otherwise(F.array(visit(F.when(is_insert, new).otherwise(old), is_insert, has_image=True)))
+    ).otherwise(F.array(visit(old, is_insert, has_image=True)))
     visited = changes.select(
         F.struct("commit_lsn", "ordinal").alias("position"), "op", "after", F.explode(visits).alias("visit")
     ).select("position", "op", "after", "visit.*")
@@ -219,28 +157,30 @@ def typed(lives: DataFrame, table: LakeTable, target: StructType, arrow: pa.Sche
             lives.schema["sent"],
         ]
     )
-    columns = {column.name: column for column in table.columns}
-
-    def convert_struct(batch: pa.RecordBatch, struct: str, names: Sequence[str]) -> pa.StructArray:
-        texts = dict(zip(names, batch[struct].flatten(), strict=True))
-        key = [texts[name] for name in table.key]
-        arrays = [table.convert(columns[name], texts[name], arrow.field(name).type, key) for name in names]
-        return pa.StructArray.from_arrays(arrays, names)
 
     def convert(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield pa.RecordBatch.from_arrays(
                 [
-                    convert_struct(batch, "origin", table.key),
+                    convert_struct(batch["origin"], table, arrow),
                     batch["is_new"],
                     batch["deleted"],
-                    convert_struct(batch, "values", list(columns)),
+                    convert_struct(batch["values"], table, arrow),
                     batch["sent"],
                 ],
                 schema.names,
             )
 
     return lives.mapInArrow(convert, schema)
+
+
+def convert_struct(texts: pa.StructArray, table: LakeTable, arrow: pa.Schema) -> pa.StructArray:
+    """A struct of some of the table's columns, from text to the table's types. The key's columns are among them."""
+    names = [field.name for field in texts.type]
+    columns = dict(zip(names, texts.flatten(), strict=True))
+    key = [columns[name] for name in table.key]
+    converted = [table.convert(table.column(name), columns[name], arrow.field(name).type, key) for name in names]
+    return pa.StructArray.from_arrays(converted, names)
 
 
 @dataclass(frozen=True)

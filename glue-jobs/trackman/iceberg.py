@@ -48,14 +48,20 @@ class IcebergCatalog:
     def find(self, database: str, table: str) -> "IcebergTable | None":
         """The table as it is now, or None when there is none of that name."""
         name = f"{database}.{table}"
-        identifier = self._jvm.org.apache.iceberg.catalog.TableIdentifier.parse(name)
         try:
-            table = self._catalog.loadTable(identifier)
+            table = self._catalog.loadTable(self._identifier(name))
         except Py4JJavaError as error:
             if _java_class(error) == "NoSuchTableException":
                 return None
             raise
         return IcebergTable(self._jvm, table, name)
+
+    def tables(self, database: str) -> list["IcebergTable"]:
+        """All Iceberg tables of a database, as they are now."""
+        # A namespace takes an array of Java strings; one that a name was parsed into is had without.
+        namespace = self._identifier(f"{database}.*").namespace()
+        found = (self.find(database, identifier.name()) for identifier in self._catalog.listTables(namespace))
+        return [table for table in found if table]
 
     def begin_create(
         self,
@@ -70,10 +76,12 @@ class IcebergCatalog:
         spec = self._jvm.org.apache.iceberg.PartitionSpec.builderFor(java_schema)
         for field in partition_by:
             getattr(spec, field.transform)(field.column)
-        identifier = self._jvm.org.apache.iceberg.catalog.TableIdentifier.parse(name)
-        builder = self._catalog.buildTable(identifier, java_schema)
+        builder = self._catalog.buildTable(self._identifier(name), java_schema)
         builder.withPartitionSpec(spec.build()).withProperties(_TABLE_PROPERTIES)
         return NewTable(self._jvm, builder.createTransaction(), name)
+
+    def _identifier(self, name: str) -> JavaObject:
+        return self._jvm.org.apache.iceberg.catalog.TableIdentifier.parse(name)
 
 
 class IcebergTable:

@@ -6,7 +6,7 @@ own bookmark. A table that fails does not stop the others.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 
@@ -17,20 +17,15 @@ from pyspark.sql import DataFrame, SparkSession
 from trackman import aws
 from trackman.bookmark import EPOCH, FRONTIER, Bookmark, bookmark_property, format_time
 from trackman.change_log import Drain, Drained, open_change_log, start_or_resume
+from trackman.checkpoints import Checkpoint, no_checkpoint
 from trackman.contract import Contract, TableName
-from trackman.current import (
-    NOTHING_PENDING,
-    Merged,
-    PendingChanges,
-    apply_changes,
-    pending_changes,
-    summarize_pending,
-)
+from trackman.current import Merged, apply_changes
 from trackman.discovery import discover_tables
 from trackman.errors import JobError, TableError
 from trackman.iceberg import IcebergCatalog, IcebergTable, NewTable
 from trackman.lake_table import DEFINITION, LakeTable, added_columns, describe, with_columns
 from trackman.partitioning import PartitionField
+from trackman.pending import NOTHING, Span, Summary, read_log, summarize
 from trackman.pii import read_pepper
 from trackman.postgres import Server
 from trackman.snapshot import copy_ranges, exported_snapshot, plan_copy
@@ -54,12 +49,8 @@ class TableReport:
     error: str | None = None
 
 
-def no_checkpoint(_name: str) -> None:
-    """What a run does at its checkpoints, which tests replace to die there."""
-
-
 class Ingestion:
-    """A run. `checkpoint` is called with a name after each step that others can see."""
+    """A run over one source."""
 
     def __init__(
         self,
@@ -68,7 +59,7 @@ class Ingestion:
         raw_database: str,
         lake_database: str,
         run_id: str,
-        checkpoint: Callable[[str], None] = no_checkpoint,
+        checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
         self._spark = spark
         self._catalog = IcebergCatalog(spark)
@@ -129,12 +120,13 @@ class Ingestion:
         self._checkpoint("copies written")
 
         bookmark = Bookmark(position=0, snapshot=snapshot.seen)
+        epoch = str(snapshot.seen.lsn)  # each copy is of a later moment than those before
         for name, (table, creation) in creations.items():
             parts = [part for part in ranges if part.table == name]
             rows = sum(file.rows for part in parts for file in part.files)
             error = next((part.error for part in parts if part.error), None)
             if error is None:
-                properties = {DEFINITION: table.to_json(), self._bookmark_property: bookmark.to_json(), EPOCH: "1"}
+                properties = {DEFINITION: table.to_json(), self._bookmark_property: bookmark.to_json(), EPOCH: epoch}
                 creation.publish(properties, [file for part in parts for file in part.files])
                 self._checkpoint(f"copied {name}")
             seconds = time.monotonic() - started
@@ -170,23 +162,22 @@ class Ingestion:
                 opened.append(self._open(source_table))
             except _FAILURES as error:
                 reports.append(TableReport(str(source_table.name), 0.0, error=_reason(error)))
-        # Of the others it is known that nothing happened to them.
-        perhaps_behind = {
-            table.definition.name: table.bookmark
+        changes = read_log(self._spark.table(log.spark_name), self._contract.source)
+        spans = {
+            table.definition.name: Span(table.definition.name, table.bookmark, reached.bookmark.position)
             for table in opened
-            if reached.changes[table.definition.name] or table.bookmark.position < start.position
         }
-        changes = self._spark.table(log.spark_name)
-        end = reached.bookmark.position
-        pending = summarize_pending(changes, self._contract.source, perhaps_behind, end) if perhaps_behind else {}
+        # Of the others it is known that nothing happened to them.
+        perhaps_behind = [
+            span for name, span in spans.items() if reached.changes[name] or span.bookmark.position < start.position
+        ]
+        summaries = summarize(changes, perhaps_behind)
         for table in opened:
             name = table.definition.name
+            summary = summaries.get(name, NOTHING)
             started = time.monotonic()
             try:
-                summary = pending.get(name, NOTHING_PENDING)
-                merged = self._merge(
-                    table, pending_changes(changes, self._contract.source, name, table.bookmark, end), summary
-                )
+                merged = self._merge(table, spans[name].of(changes), summary)
                 self._publish(table, reached.bookmark, barrier)
             except _FAILURES as error:
                 reports.append(TableReport(str(name), time.monotonic() - started, error=_reason(error)))
@@ -212,7 +203,7 @@ class Ingestion:
             self._checkpoint(f"columns added {table.name}")
         return _CurrentTable(iceberg, table, Bookmark.from_json(properties[self._bookmark_property]))
 
-    def _merge(self, table: "_CurrentTable", changes: DataFrame, summary: PendingChanges) -> Merged:
+    def _merge(self, table: "_CurrentTable", changes: DataFrame, summary: Summary) -> Merged:
         if not summary.changes:
             return Merged()
         branch = table.iceberg.branch(self._run_id)

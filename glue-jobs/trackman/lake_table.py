@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from trackman.column_types import ColumnDefinition, PostgresType, iceberg_type, type_note
+from trackman.column_types import ColumnDefinition, PostgresType, iceberg_type, serving_type, type_note
 from trackman.contract import TableName, TableOptions
 from trackman.errors import TableError
 from trackman.source_tables import SourceColumn, SourceTable
@@ -35,6 +35,11 @@ class LakeColumn:
     def from_dict(cls, values: dict[str, Any]) -> "LakeColumn":
         decimal = values["decimal"]
         return cls(**{**values, "type": PostgresType(**values["type"]), "decimal": decimal and tuple(decimal)})
+
+    @property
+    def serving_type(self) -> str:
+        """Its type in dataengineering-db."""
+        return "text" if self.hashed else serving_type(self.type)
 
     @property
     def iceberg(self) -> ColumnDefinition:
@@ -67,6 +72,9 @@ class LakeTable:
         except UnrepresentableValueError as error:
             row = ", ".join(f"{name} = {values[error.row]}" for name, values in zip(self.key, key, strict=True))
             raise TableError(f"{self.name}.{column.name}, row {row}: {error}") from error
+
+    def column(self, name: str) -> LakeColumn:
+        return next(column for column in self.columns if column.name == name)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

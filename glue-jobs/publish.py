@@ -1,0 +1,75 @@
+"""The job publish: from the lake's current tables to what is made of them. Its stages fail each alone."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from pyspark.sql import SparkSession
+from trackman import aws
+from trackman.contract import Contract, load_contracts
+from trackman.errors import JobError
+from trackman.iceberg import IcebergCatalog
+from trackman.postgres import Server
+from trackman.serving import serve, served_tables
+from trackman.session import spark_session
+
+Stage = Callable[[SparkSession, Sequence[Contract], argparse.Namespace], None]
+FRONTIER_OBJECT = "_trackman/frontiers/dataengineering-db.json"
+
+
+def main(argv: list[str]) -> None:
+    arguments = parse_arguments(argv)
+    contracts = load_contracts(aws.read_object(arguments.contracts).decode())
+    spark = spark_session()
+    failures = []
+    for stage in STAGES:
+        try:
+            stage(spark, contracts, arguments)
+        except Exception as error:  # noqa: BLE001, whatever it is: the other stages are tried, then the job fails
+            failures.append(f"{stage.__name__}: {error}")
+    if failures:
+        raise JobError("; ".join(failures))
+
+
+def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: argparse.Namespace) -> None:
+    """dataengineering-db follows the current tables."""
+    login = json.loads(aws.secret(arguments.serving_secret))
+    server = Server(
+        arguments.serving_host,
+        arguments.serving_port,
+        arguments.serving_database,
+        login["username"],
+        login["password"],
+        aws.parameter(arguments.serving_ca_parameter),
+    )
+    tables = served_tables(IcebergCatalog(spark), contracts, arguments.lake_database)
+    for report in serve(spark, tables, arguments.raw_database, server):
+        print(json.dumps({"run": arguments.JOB_RUN_ID, "stage": "serve", **asdict(report)}), flush=True)
+    if tables:
+        frontiers = {table.name: table.frontier for table in tables}
+        committed = {"frontier": min(frontiers.values()), "tables": frontiers}
+        aws.write_object(f"{arguments.lake}/{FRONTIER_OBJECT}", json.dumps(committed).encode())
+
+
+STAGES: Sequence[Stage] = (stage_serve,)
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--contracts", required=True, help="s3:// address of the contracts' JSON")
+    parser.add_argument("--lake", required=True, help="s3:// address of the lake's bucket")
+    parser.add_argument("--raw-database", required=True, help="Glue database of the change log")
+    parser.add_argument("--lake-database", required=True, help="Glue database of the current tables")
+    parser.add_argument("--serving-host", required=True)
+    parser.add_argument("--serving-port", required=True, type=int)
+    parser.add_argument("--serving-database", required=True)
+    parser.add_argument("--serving-secret", required=True, help="secret of the role loader")
+    parser.add_argument("--serving-ca-parameter", required=True, help="SSM parameter: PEM of the server's authority")
+    parser.add_argument("--JOB_RUN_ID", required=True, help="given by Glue")
+    return parser.parse_known_args(argv)[0]  # Glue adds arguments of its own
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
