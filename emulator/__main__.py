@@ -41,7 +41,10 @@ def _run(arguments: argparse.Namespace) -> None:
         threading.Thread(target=_follow_lifeline, args=(stop,), daemon=True).start()
 
     listener = server.listen(arguments.port)
-    settings.configure(Settings(listener.getsockname()[1], arguments.data_dir, toolchain, arguments.schedules))
+    port = listener.getsockname()[1]
+    settings.configure(
+        Settings(port, arguments.data_dir, toolchain, arguments.schedules, minute_seconds=arguments.minute_seconds)
+    )
     http = server.Server(listener)
     http.start()
     ready = {
