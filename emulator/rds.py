@@ -56,6 +56,11 @@ def modify_instance(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
         ctx.response.params["EngineVersion"] = version
     if params.get("RotateMasterUserPassword"):
         raise not_emulated("rds", "ModifyDBInstance", "RotateMasterUserPassword")
+    if params.get("ManageMasterUserPassword") is False and "MasterUserPassword" not in params:
+        raise AwsError(
+            "InvalidParameterCombination",
+            "You must specify MasterUserPassword when RDS is no longer to manage the master password.",
+        )
     if "MasterUserPassword" in params:
         if params.get("ManageMasterUserPassword", instance.manage_master_user_password):
             raise AwsError(

@@ -102,13 +102,14 @@ class DBInstance(moto.rds.models.DBInstance):
             if self._proxy is not None:
                 self._proxy.stop()
             self._server.stop()
-            shutil.rmtree(self._directory)
+            if self._directory.exists():  # it does not when the instance failed early
+                shutil.rmtree(self._directory)
 
     def follow_parameter_group(self, changed: set[str]) -> None:
         """Put parameters in force that were changed in the group and take effect without a reboot."""
         with self._one_at_a_time:
-            if self._group_in_force != self.db_parameter_group_name:
-                return  # the group itself comes into force with the next reboot
+            if self._proxy is None or self._group_in_force != self.db_parameter_group_name:
+                return  # it never came up, or the group itself comes into force with the next reboot
             wanted = self._wanted()
             for name in changed:
                 if name in wanted:
@@ -121,14 +122,13 @@ class DBInstance(moto.rds.models.DBInstance):
 
     def update(self, **changes: Any) -> None:
         """Apply a ModifyDBInstance."""
-        new_secret = bool(changes.get("manage_master_user_password")) and not self.manage_master_user_password
-        if not new_secret:
-            changes.pop("manage_master_user_password", None)
+        if self.manage_master_user_password and changes.get("manage_master_user_password"):
+            del changes["manage_master_user_password"]  # moto would make a second secret
         super().update(**changes)
         for request_name, (name, _) in _MORE_SETTINGS.items():
             if changes.get(request_name) is not None:
                 setattr(self, name, changes[request_name])
-        if new_secret or "master_user_password" in changes:
+        if "manage_master_user_password" in changes or "master_user_password" in changes:
             with self._one_at_a_time:
                 self._set_master_password()
         if changes.get("db_port_number", self.port) != self.port:

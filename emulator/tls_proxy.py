@@ -42,7 +42,7 @@ class TlsProxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._forward(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError) as error:
+        except (OSError, asyncio.IncompleteReadError) as error:
             # One side has gone; there is nobody left to tell but the log.
             print(f"connection ended: {type(error).__name__}: {error}", file=sys.stderr)
         finally:

@@ -114,6 +114,15 @@ def test_unprivileged_engine_does_not_see_itself_as_root():
     assert process.wait(timeout=10) == 0
 
 
+def test_root_without_user_namespaces_is_told_what_to_do(monkeypatch):
+    monkeypatch.setattr(processes.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(processes, "_user_namespaces_work", lambda: False)
+    with pytest.raises(
+        processes.ProcessError, match=r"postgres refuses to run as root.*run the emulator as an ordinary"
+    ):
+        processes.spawn(["id"], name="postgres", as_unprivileged=True)
+
+
 def test_engines_of_a_killed_process_end(tmp_path):
     """kill -9 gives the parent no chance to stop anything: the guardians have to see it."""
     parent_script = f"""

@@ -292,6 +292,17 @@ def test_password_and_port_are_modified(emulator):
     assert database.connect(password="second-password").run("select 1") == [[1]]
     database.rds.modify_db_instance(DBInstanceIdentifier="modified", ManageMasterUserPassword=True)
     assert database.connect().run("select 1") == [[1]]
+    database.rds.modify_db_instance(
+        DBInstanceIdentifier="modified", ManageMasterUserPassword=False, MasterUserPassword="third-password"
+    )
+    assert database.connect(password="third-password").run("select 1") == [[1]]
+    assert "MasterUserSecret" not in database.describe()
+    database.delete()
+
+
+def test_newest_major_version(emulator):
+    database = Database(emulator, "newest", {**DEFINITION, "EngineVersion": "18"})
+    assert database.connect().run("show server_version")[0][0] == database.describe()["EngineVersion"]
     database.delete()
 
 
