@@ -11,6 +11,7 @@ from moto.glue.models import FakeCrawler, glue_backends
 
 from emulator.glue_crawls import Crawl
 from emulator.glue_paging import page
+from emulator.glue_schedules import Scheduled
 from emulator.overlay import AwsError, Context, not_emulated, operation
 
 _CRAWLS_PER_PAGE = 20
@@ -19,7 +20,7 @@ _CRAWLERS_PER_PAGE = 100
 _starting = threading.Lock()
 
 
-class Crawler(FakeCrawler):
+class Crawler(Scheduled, FakeCrawler):
     """A crawler that really crawls: moto keeps its definition, this its crawls."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

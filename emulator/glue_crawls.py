@@ -40,9 +40,9 @@ class _Cancelled(Exception):
 
 
 class Crawl:
-    """One run of a crawler: RUNNING, CANCELLING, then CANCELLED, SUCCEEDED or FAILED."""
+    """One run of a crawler: RUNNING, CANCELLING, then CANCELLED, SUCCEEDED or FAILED; in workflows also ERROR."""
 
-    def __init__(self, crawler: "Crawler", on_end: Callable[["Crawl"], None]) -> None:
+    def __init__(self, crawler: "Crawler", on_end: Callable[["Crawl"], None] = lambda crawl: None) -> None:
         self.id = str(uuid.uuid4())
         self.crawler = crawler
         self.state = "RUNNING"
@@ -70,6 +70,12 @@ class Crawl:
         """Ask it to end; it is CANCELLED when it has."""
         self.state = "CANCELLING"
         self._stop_requested.set()
+
+    def refuse(self, message: str) -> None:
+        """Make it a crawl that a workflow could not start: it is in the workflow's graph only."""
+        self.state = "ERROR"
+        self.error_message = message
+        self.completed_on = datetime.now(UTC)
 
     def as_node(self) -> dict[str, Any]:
         """The crawl as a workflow's graph has it."""

@@ -20,7 +20,7 @@ from emulator.glue_job_errors import LastException
 from emulator.glue_job_runtime import JobProgram, prepare
 from emulator.glue_logs import LogFollower, LogStream
 from emulator.glue_roles import assume
-from emulator.overlay import AwsError
+from emulator.overlay import AwsError, not_emulated
 from emulator.processes import Process, spawn
 
 LIVE_STATES = frozenset({"STARTING", "RUNNING", "STOPPING"})
@@ -36,6 +36,7 @@ _OVERRIDES = (
     "Timeout",
     "WorkerType",
 )
+_SPARK_GLUE_VERSION = "5.1"  # the one whose Python, Spark and Iceberg the toolchain has
 _DEFAULT_TIMEOUT = 2880  # minutes
 _DEFAULT_TIMEOUT_FROM_5_0 = 480
 _STOP_SECONDS = 5  # for a stopped job to end by itself
@@ -274,7 +275,8 @@ _starting = threading.Lock()
 
 
 def start(account: str, region: str, job: FakeJob, request: Mapping[str, Any], **options: Any) -> JobRun:
-    """Start a run; `options` are as for JobRun. Raises ConcurrentRunsExceeded."""
+    """Start a run; `options` are as for JobRun. Raises AwsError: ConcurrentRunsExceeded, or what is not emulated."""
+    _check_emulated(job)
     run = JobRun(account, region, job, request, **options)
     with _starting:
         live = [other for other in job.job_runs if other.is_live]
@@ -286,16 +288,27 @@ def start(account: str, region: str, job: FakeJob, request: Mapping[str, Any], *
 
 
 def start_by_trigger(account: str, region: str, job: FakeJob, request: Mapping[str, Any], **options: Any) -> JobRun:
-    """Start a run, or, as there is nobody to tell that the job has too many, make one that has failed for that."""
+    """Start a run or, as there is nobody to refuse it to, make one that has failed with the reason."""
     try:
         return start(account, region, job, request, **options)
     except ConcurrentRunsExceeded:
-        run = JobRun(account, region, job, request, **options)
-        job.job_runs.append(run)
-        run.refuse("Max concurrent runs exceeded")
-        return run
+        reason = "Max concurrent runs exceeded"
+    except AwsError as error:
+        reason = error.message
+    run = JobRun(account, region, job, request, **options)
+    job.job_runs.append(run)
+    run.refuse(reason)
+    return run
+
+
+def _check_emulated(job: FakeJob) -> None:
+    command = job.command["Name"]
+    if command not in ("glueetl", "pythonshell"):
+        raise not_emulated("glue", "StartJobRun", f"command {command}, only glueetl and pythonshell")
+    if command == "glueetl" and job.glue_version != _SPARK_GLUE_VERSION:
+        raise not_emulated("glue", "StartJobRun", f"Glue version {job.glue_version}, only {_SPARK_GLUE_VERSION}")
 
 
 def _default_timeout(definition: Mapping[str, Any]) -> int:
     is_spark = definition["Command"]["Name"] == "glueetl"
-    return _DEFAULT_TIMEOUT_FROM_5_0 if is_spark and (definition["GlueVersion"] or "") >= "5" else _DEFAULT_TIMEOUT
+    return _DEFAULT_TIMEOUT_FROM_5_0 if is_spark and definition["GlueVersion"] >= "5" else _DEFAULT_TIMEOUT

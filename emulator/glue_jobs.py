@@ -12,7 +12,6 @@ from emulator.glue_roles import require_trust
 from emulator.overlay import AwsError, Context, not_emulated, operation
 
 _LONGEST_TIMEOUT = 7 * 24 * 60  # minutes
-_SPARK_GLUE_VERSION = "5.1"  # the one whose Python, Spark and Iceberg the toolchain has
 _RUNS_PER_PAGE = 200
 
 
@@ -26,7 +25,8 @@ def start_job_run(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
         _find(job, params["JobRunId"])
     _check_settings(params)
     require_trust(ctx.account, job.role)
-    _check_emulated(job, params)
+    if params.get("JobRunQueuingEnabled"):
+        raise not_emulated("glue", "StartJobRun", "JobRunQueuingEnabled")
     return {"JobRunId": glue_job_runs.start(ctx.account, ctx.region, job, params).id}
 
 
@@ -90,13 +90,3 @@ def _check_settings(params: dict[str, Any]) -> None:
         )
     if params.get("Timeout", 0) > _LONGEST_TIMEOUT:
         raise AwsError("InvalidInputException", f"Timeout {params['Timeout']} is more than {_LONGEST_TIMEOUT} minutes")
-
-
-def _check_emulated(job: FakeJob, params: dict[str, Any]) -> None:
-    command = job.command["Name"]
-    if command not in ("glueetl", "pythonshell"):
-        raise not_emulated("glue", "StartJobRun", f"command {command}, only glueetl and pythonshell")
-    if command == "glueetl" and job.glue_version != _SPARK_GLUE_VERSION:
-        raise not_emulated("glue", "StartJobRun", f"Glue version {job.glue_version}, only {_SPARK_GLUE_VERSION}")
-    if params.get("JobRunQueuingEnabled"):
-        raise not_emulated("glue", "StartJobRun", "JobRunQueuingEnabled")
