@@ -15,9 +15,10 @@ import {
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { Client } from 'pg';
+import { databaseEndpoint } from '../cli/aws/readers';
 import type { Environment } from '../envs/environment';
 import { ownerPaths } from '../modules/naming';
-import { projectRoot } from '../cli/project';
+import { projectRoot } from '../modules/project';
 
 const DATABASE = 'trackman';
 const OWNER = 'backend_owner';
@@ -67,13 +68,12 @@ export async function createSource(environment: Environment, ca: string): Promis
       StorageEncrypted: true,
     }),
   );
-  const { reason } = await waitUntilDBInstanceAvailable(
+  await waitUntilDBInstanceAvailable(
     { client: rds, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
     { DBInstanceIdentifier: identifier },
   );
-  const endpoint = (reason as { DBInstances: { Endpoint: { Address: string; Port: number } }[] }).DBInstances[0]!
-    .Endpoint;
-  const owner = { host: endpoint.Address, port: endpoint.Port, database: DATABASE, user: OWNER, password, ca };
+  const { host, port } = await databaseEndpoint(region, identifier);
+  const owner = { host, port, database: DATABASE, user: OWNER, password, ca };
   await createSchema(owner, environment);
   return owner;
 }

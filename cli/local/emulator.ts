@@ -4,7 +4,7 @@ import { createWriteStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FailedError } from '../errors';
 import { eachLine } from '../progress';
-import { projectRoot } from '../project';
+import { projectRoot } from '../../modules/project';
 import { poll } from '../aws/poll';
 
 /** Everything local lives here and is made anew by each start. */
@@ -50,9 +50,9 @@ export class EmulatorProcess {
         detached: true, // a Ctrl-C at the terminal is ours to handle: the emulator ends by its lifeline
       },
     );
-    child.stderr!.pipe(createWriteStream(logFile));
+    child.stderr.pipe(createWriteStream(logFile));
     const ready = new Promise<Emulator>((resolve, reject) => {
-      eachLine(child.stdout!, (line) => resolve(JSON.parse(line) as Emulator));
+      eachLine(child.stdout, (line) => resolve(JSON.parse(line) as Emulator));
       child.once('error', reject);
       child.once('exit', (code) =>
         reject(new FailedError(`the emulator ended with exit code ${code}; see ${logFile}`)),

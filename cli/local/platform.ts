@@ -1,10 +1,10 @@
 /** The parts of the main job: bringing the platform up, running the pipeline, proving the result. */
-import type { JobRun } from '@aws-sdk/client-glue';
 import type { Environment } from '../../envs/environment';
 import { names, stackName } from '../../modules/naming';
 import { createSource, loadHistory, type SourceOwner } from '../../demo/source';
 import { readFileSync } from 'node:fs';
 import { crawl, runJob, runWorkflow } from '../aws/glue';
+import { tableReports } from '../aws/table-reports';
 import { bootstrap } from '../commands/bootstrap';
 import { FailedError } from '../errors';
 import { step, type FinishedStep } from '../progress';
@@ -60,7 +60,7 @@ export async function bringUp(
   const loaded = await step(
     'history',
     () => history,
-    (seconds) => `${shots} shots in ${seconds.toFixed(1)} s, beside the apply`,
+    (seconds) => `${shots} shots, ${rate(shots, seconds)}, beside the apply`,
   );
   finished({ ...loaded.finished, seconds: loaded.result });
   const migrated = await step('migrate', (report) => runJob(environment.region, names.jobs.migrate, report));
@@ -69,16 +69,11 @@ export async function bringUp(
 }
 
 /** One crawl and one run of the pipeline, as their schedules would start them. */
-export async function runPipeline(environment: Environment, label: string, finished: Finished): Promise<JobRun[]> {
+export async function runPipeline(environment: Environment, label: string, finished: Finished): Promise<void> {
   const crawled = await step(`crawl (${label})`, (report) => crawl(environment.region, names.crawler, report));
   finished(crawled.finished);
-  const ran = await step(
-    `pipeline (${label})`,
-    (report) => runWorkflow(environment.region, names.workflow, report),
-    describeRuns,
-  );
+  const ran = await step(`pipeline (${label})`, (report) => runAndCount(environment.region, report), describeRuns);
   finished(ran.finished);
-  return ran.result;
 }
 
 /** Compares source, lake and dataengineering-db; a difference is a failure that shows the rows. */
@@ -99,8 +94,31 @@ function where(source: SourceOwner): string {
   return `postgresql://${source.host}:${source.port}/${source.database}`;
 }
 
-function describeRuns(runs: JobRun[]): string {
-  return runs.map((run) => `${run.JobName} ${run.ExecutionTime} s`).join(', ');
+interface CountedRun {
+  readonly job: string;
+  readonly seconds: number;
+  /** Rows that the run inserted, updated or deleted in its target. */
+  readonly rows: number;
+}
+
+async function runAndCount(region: string, report: (line: string) => void): Promise<CountedRun[]> {
+  const runs = await runWorkflow(region, names.workflow, report);
+  return Promise.all(
+    runs.map(async (run) => {
+      const tables = await tableReports(region, run);
+      const rows = tables.reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
+      return { job: run.JobName!, seconds: run.ExecutionTime!, rows };
+    }),
+  );
+}
+
+function describeRuns(runs: readonly CountedRun[]): string {
+  return runs.map(({ job, seconds, rows }) => `${job} ${rows} rows, ${rate(rows, seconds)}`).join('; ');
+}
+
+/** Glue counts a run's seconds whole. */
+function rate(rows: number, seconds: number): string {
+  return `${Math.round(rows / Math.max(seconds, 1))} rows/s`;
 }
 
 function describeDifferences({ name, differences, ...counts }: VerifiedTable): string {

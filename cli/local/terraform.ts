@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { FailedError } from '../errors';
 import { eachLine } from '../progress';
-import { projectRoot } from '../project';
+import { projectRoot } from '../../modules/project';
 import { localDirectory, toolchain } from './emulator';
 
 const children = new Set<number>();

@@ -29,10 +29,10 @@ export function suites(repository, tools) {
   const checkByNode = (title, script, ...args) =>
     check(title, process.execPath, path.join(repository, 'node_modules', script), ...args);
 
-  const jest = (title, project) => {
+  const jest = (title, project, ...options) => {
     const report = path.join(reports, `jest-${project}.json`);
     const script = path.join(repository, 'node_modules/jest/bin/jest.js');
-    const args = [script, '--selectProjects', project, '--json', '--outputFile', report];
+    const args = [script, '--selectProjects', project, '--json', '--outputFile', report, ...options];
     return { title, program: process.execPath, args, report, result: jestResult };
   };
 
@@ -73,7 +73,7 @@ export function suites(repository, tools) {
       unit,
       jobs('Jobs', 'test/glue_jobs'),
       pytest('Emulator', tools.emulatorPython, 'test/emulator', [repository]),
-      jest('End to end: the main job', 'e2e'),
+      jest('End to end: the main job', 'e2e', '--runInBand'), // they share this checkout's platform
     ],
   };
 }

@@ -1,0 +1,37 @@
+/** What a run of a job says it did: the JSON line a table that it prints to its log. */
+import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import type { JobRun } from '@aws-sdk/client-glue';
+
+export interface TableReport {
+  readonly table: string;
+  /** Rows or changes read. */
+  readonly read: number;
+  readonly inserted: number;
+  readonly updated: number;
+  readonly deleted: number;
+}
+
+/** The run's reports, in the order in which it printed them. */
+export async function tableReports(region: string, run: JobRun): Promise<TableReport[]> {
+  const logs = new CloudWatchLogsClient({ region });
+  const lines: string[] = [];
+  let token: string | undefined;
+  for (;;) {
+    const page = await logs.send(
+      new GetLogEventsCommand({
+        logGroupName: `${run.LogGroupName}/output`,
+        logStreamName: run.Id!,
+        startFromHead: true,
+        nextToken: token,
+      }),
+    );
+    lines.push(...(page.events ?? []).map((event) => event.message ?? ''));
+    if (page.nextForwardToken === token) break; // the same token again: the end
+    token = page.nextForwardToken;
+  }
+  return lines.flatMap((line) => (isReport(line) ? [JSON.parse(line) as TableReport] : []));
+}
+
+function isReport(line: string): boolean {
+  return line.startsWith('{"run": ');
+}
