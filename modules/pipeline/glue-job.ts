@@ -47,10 +47,12 @@ export class GlueJob extends Construct {
       description: `Runs the job ${props.name}`,
       trusts: { service: 'glue.amazonaws.com' },
     });
-    const python = props.engine.kind === 'python-shell';
-    grantLogs(this.role, props.location, python ? '/aws-glue/python-jobs/' : '/aws-glue/jobs/');
-    // CloudWatch knows no resource for metrics, but their namespace.
-    this.role.allowUnscoped(['cloudwatch:PutMetricData'], { StringEquals: { 'cloudwatch:namespace': 'Glue' } });
+    const spark = props.engine.kind === 'spark';
+    grantLogs(this.role, props.location, spark ? '/aws-glue/jobs/' : '/aws-glue/python-jobs/');
+    if (spark) {
+      // Metrics have no resource that could be named, only a namespace.
+      this.role.allowUnscoped(['cloudwatch:PutMetricData'], { StringEquals: { 'cloudwatch:namespace': 'Glue' } });
+    }
 
     this.name = new GlueJobResource(this, 'job', {
       name: props.name,
