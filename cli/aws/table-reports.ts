@@ -2,12 +2,12 @@
 import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import type { JobRun } from '@aws-sdk/client-glue';
 
+/** Rows that a run wrote to a table: `ingest` tells inserts from updates, `publish` cannot. */
 export interface TableReport {
   readonly table: string;
-  /** Rows or changes read. */
-  readonly read: number;
-  readonly inserted: number;
-  readonly updated: number;
+  readonly inserted?: number;
+  readonly updated?: number;
+  readonly upserted?: number;
   readonly deleted: number;
 }
 
@@ -30,6 +30,14 @@ export async function tableReports(region: string, run: JobRun): Promise<TableRe
     token = page.nextForwardToken;
   }
   return lines.flatMap((line) => (isReport(line) ? [JSON.parse(line) as TableReport] : []));
+}
+
+/** Rows written to all of the tables. */
+export function rowsWritten(reports: readonly TableReport[]): number {
+  return reports.reduce(
+    (sum, { inserted = 0, updated = 0, upserted = 0, deleted }) => sum + inserted + updated + upserted + deleted,
+    0,
+  );
 }
 
 function isReport(line: string): boolean {

@@ -4,7 +4,7 @@ import { names, stackName } from '../../modules/naming';
 import { createSource, loadHistory, type SourceOwner } from '../../demo/source';
 import { readFileSync } from 'node:fs';
 import { crawl, runJob, runWorkflow } from '../aws/glue';
-import { tableReports } from '../aws/table-reports';
+import { rowsWritten, tableReports } from '../aws/table-reports';
 import { bootstrap } from '../commands/bootstrap';
 import { FailedError } from '../errors';
 import { step, type FinishedStep } from '../progress';
@@ -104,11 +104,11 @@ interface CountedRun {
 async function runAndCount(region: string, report: (line: string) => void): Promise<CountedRun[]> {
   const runs = await runWorkflow(region, names.workflow, report);
   return Promise.all(
-    runs.map(async (run) => {
-      const tables = await tableReports(region, run);
-      const rows = tables.reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
-      return { job: run.JobName!, seconds: run.ExecutionTime!, rows };
-    }),
+    runs.map(async (run) => ({
+      job: run.JobName!,
+      seconds: run.ExecutionTime!,
+      rows: rowsWritten(await tableReports(region, run)),
+    })),
   );
 }
 

@@ -46,7 +46,7 @@ describe('compare', () => {
 
   test('only the rows of buckets that differ are read', async () => {
     const source = copyOf('source', rows);
-    await compare([source, copyOf('lake', { ...rows, b1: 'other' })]);
+    await compare([source, copyOf('lake', { ...rows, b1: 'another' })]);
     expect(source.asked).toEqual([['b']]);
   });
 
