@@ -13,6 +13,9 @@ from emulator.application import Application
 from emulator.overlay import FALL_THROUGH, AwsError, Context, operation
 from emulator.settings import Settings
 
+# pytest resets the filter by which the emulator keeps moto from warning of error codes that models do not list.
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not match an error shape")
+
 SIGNATURE = "AWS4-HMAC-SHA256 Credential=AKIATEST123456789012/20260101/eu-central-1/{service}/aws4_request, Signature=x"
 
 
