@@ -9,6 +9,10 @@ import { localDirectory, toolchain } from './emulator';
 
 const children = new Set<number>();
 
+/** Terraform's lines that tell how far it is; the plan itself is in the log. */
+const PROGRESS =
+  /: (Creating|Creation complete|Still creating|Modif|Destr|Still|Read complete)|^\S*\s*(Plan:|Apply complete|No changes)/;
+
 /** `cdktf apply <stack>`; reports Terraform's lines as they come. The whole output is kept in .local/terraform.log. */
 export async function apply(stack: string, report: (line: string) => void): Promise<void> {
   await cdktf(['apply', stack, '--auto-approve', '--parallelism', '1', '--terraform-parallelism', '30'], report);
@@ -46,7 +50,7 @@ async function cdktf(argv: string[], report: (line: string) => void): Promise<vo
       if (line.trim() === '') return;
       tail.push(line);
       if (tail.length > 25) tail.shift();
-      report(line.trim());
+      if (PROGRESS.test(line)) report(line.trim().replace(/^\S+  /, '')); // less the stack's name
     });
   }
   const code = await new Promise<number | null>((resolve, reject) => {
