@@ -14,6 +14,8 @@ from pathlib import Path
 from emulator import settings
 from emulator.settings import Settings, SettingsError, Toolchain
 
+_SIGNAL_SECONDS = 0.5
+
 
 def main() -> None:
     try:
@@ -54,7 +56,9 @@ def _run(arguments: argparse.Namespace) -> None:
     }
     print(json.dumps(ready), flush=True)
 
-    stop.wait()
+    # Never for good: a signal that another thread receives does not wake this one, which alone runs the handler.
+    while not stop.wait(timeout=_SIGNAL_SECONDS):
+        pass
     http.close()
     processes.stop_all()
 

@@ -5,6 +5,7 @@ An administrator's key is `AKIA`, four characters and the account's twelve digit
 """
 
 import re
+import threading
 from dataclasses import dataclass
 
 import boto3
@@ -22,6 +23,10 @@ _CREDENTIAL = re.compile(r"Credential=([A-Z0-9]+)(?:/|%2F)\d{8}(?:/|%2F)([^/%]+)
 _ADMIN_KEY = re.compile(r"AKIA[A-Z0-9]{4}(\d{12})")
 _ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role/(.+)")
 _SESSION_SECONDS = 12 * 60 * 60
+
+# One for all clients: it keeps the services' models, which take up to 0.3 s to read. Not safe for threads.
+_sdk = boto3.session.Session()
+_making_client = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,15 @@ class Credentials:
 
     def client(self, service: str, region: str) -> BaseClient:
         """A boto3 client for this emulator: its calls are authorized and logged as the role's."""
-        session = boto3.session.Session(
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-            aws_session_token=self.session_token,
-            region_name=region,
-        )
-        return session.client(service, endpoint_url=settings.current().endpoint)
+        with _making_client:
+            return _sdk.client(
+                service,
+                region_name=region,
+                endpoint_url=settings.current().endpoint,
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=self.secret_access_key,
+                aws_session_token=self.session_token,
+            )
 
 
 def role_session(account: str, role_name_or_arn: str, session_name: str) -> Credentials:
