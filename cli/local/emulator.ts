@@ -1,6 +1,6 @@
 /** Starts and stops the embedded AWS, a process of its own that owns every engine. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createWriteStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FailedError } from '../errors';
 import { eachLine } from '../progress';
@@ -41,16 +41,17 @@ export class EmulatorProcess {
     rmSync(dataDirectory, { recursive: true, force: true });
     mkdirSync(dataDirectory, { recursive: true });
     const argv = ['-m', 'emulator', '--port', '4566', '--data-dir', dataDirectory];
+    const log = openSync(logFile, 'w');
     const child = spawn(
       toolchain().emulatorPython,
       [...argv, '--toolchain', join(localDirectory, 'toolchain.json'), '--lifeline'],
       {
         cwd: projectRoot,
-        stdio: ['pipe', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', log],
         detached: true, // a Ctrl-C at the terminal is ours to handle: the emulator ends by its lifeline
       },
     );
-    child.stderr.pipe(createWriteStream(logFile));
+    closeSync(log);
     const ready = new Promise<Emulator>((resolve, reject) => {
       eachLine(child.stdout, (line) => resolve(JSON.parse(line) as Emulator));
       child.once('error', reject);
@@ -68,7 +69,6 @@ export class EmulatorProcess {
       this.child.stdin!.once('error', reject);
     });
     this.child.stdout!.destroy();
-    this.child.stderr!.destroy();
     this.child.unref();
   }
 

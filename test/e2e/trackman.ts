@@ -54,7 +54,8 @@ export function platformProcesses(): string[] {
         const ours = [join(root, '.local', 'emulator'), join(root, 'cdktf.out')];
         return ours.some((path) => command.includes(path) || directory.startsWith(path)) ? [`${pid} ${command}`] : [];
       } catch (error) {
-        if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code!)) return []; // it has just ended
+        // It has just ended, or is somebody else's.
+        if (['ENOENT', 'ESRCH', 'EACCES'].includes((error as NodeJS.ErrnoException).code!)) return [];
         throw error;
       }
     });
