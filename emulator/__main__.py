@@ -33,6 +33,8 @@ def _run(arguments: argparse.Namespace) -> None:
         handlers=[logging.StreamHandler(sys.stderr), logging.FileHandler(arguments.data_dir / "emulator.log")],
     )
 
+    threading.excepthook = _log_dying_thread
+
     # These import moto, which takes a second: not before the arguments are known to be good.
     from emulator import processes, server
 
@@ -102,6 +104,12 @@ def _claim(data_dir: Path) -> None:
             shutil.rmtree(path)
         elif path != marker:
             path.unlink()
+
+
+def _log_dying_thread(arguments: threading.ExceptHookArgs) -> None:
+    """Have the log, too, say why a thread ended; Python itself tells stderr only."""
+    error = (arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
+    logging.getLogger(__name__).critical("thread %s died", arguments.thread.name, exc_info=error)
 
 
 def _follow_lifeline(stop: threading.Event) -> None:

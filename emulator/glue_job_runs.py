@@ -168,7 +168,10 @@ class JobRun:
         except AwsError as error:
             message = error.message
         finally:
+            if self.state == "STOPPING":
+                state, message = "STOPPED", None
             if state in ("SUCCEEDED", "STOPPED"):
+                # What a process that is just ending still writes there stays until the emulator's next start.
                 shutil.rmtree(directory, ignore_errors=True)
             self._end(state, message)
 
@@ -203,8 +206,6 @@ class JobRun:
         for follower in followers:
             follower.join(_LOG_SECONDS)  # a process that left the job's group may keep its pipe open for longer
 
-        if self.state == "STOPPING":
-            return "STOPPED", None
         if timed_out:
             return "TIMEOUT", None
         if exit_code == 0:

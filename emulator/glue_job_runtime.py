@@ -33,6 +33,9 @@ _SPARK_MASTER = "local[2]"
 _SPARK_MEMORY = "2g"
 _DATALAKE_JARS = {"iceberg": "iceberg-*.jar"}
 
+# Arguments that Glue acts on and the emulator does not: a job with one would not do here what it does on AWS.
+_NOT_EMULATED = {"--extra-files", "--extra-jars", "--scriptLocation"}
+
 # The boto3 of a Python shell job does not know AWS_ENDPOINT_URL: the module sitecustomize there teaches it.
 _PYTHON_SHELL_SITE = Path(__file__).with_name("python_shell_site")
 
@@ -58,6 +61,8 @@ class Launch:
 
 def prepare(program: JobProgram, credentials: Credentials, directory: Path) -> Launch:
     """Fetch what the job needs into its directory and say how to start it; raises LaunchError."""
+    if unknown := _NOT_EMULATED & set(program.arguments):
+        raise LaunchError(f"the emulator has no {', '.join(sorted(unknown))}")
     artifacts = Artifacts(credentials.client("s3", program.region), directory / "artifacts")
     script = artifacts.fetch(program.command["ScriptLocation"])
     libraries = artifacts.fetch_all(program.arguments.get("--extra-py-files", ""))

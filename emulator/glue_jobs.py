@@ -25,8 +25,9 @@ def start_job_run(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
         _find(job, params["JobRunId"])
     _check_settings(params)
     require_trust(ctx.account, job.role)
-    if params.get("JobRunQueuingEnabled"):
-        raise not_emulated("glue", "StartJobRun", "JobRunQueuingEnabled")
+    for name in ("ExecutionRoleSessionPolicy", "JobRunQueuingEnabled"):
+        if params.get(name):
+            raise not_emulated("glue", "StartJobRun", name)
     return {"JobRunId": glue_job_runs.start(ctx.account, ctx.region, job, params).id}
 
 

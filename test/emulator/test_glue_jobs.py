@@ -280,11 +280,16 @@ def test_role_that_glue_may_not_assume(jobs):
     )
 
 
-def test_other_spark_version_is_not_emulated(jobs):
+def test_what_is_not_emulated_is_refused(jobs):
     job = jobs.create("pass", command="glueetl", GlueVersion="5.0")
     code, message = refusal(jobs.glue.start_job_run, JobName=job)
     assert code == "NotImplementedByEmulator"
     assert "5.0" in message
+    code, message = refusal(jobs.glue.start_job_run, JobName=jobs.create("pass"), JobRunQueuingEnabled=True)
+    assert code == "NotImplementedByEmulator"
+    assert "JobRunQueuingEnabled" in message
+    run = jobs.run(jobs.create("pass"), Arguments={"--extra-jars": "s3://lake/driver.jar"})
+    assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", "LAUNCH ERROR | the emulator has no --extra-jars")
 
 
 def test_state_changes_are_events(jobs):
