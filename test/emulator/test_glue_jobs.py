@@ -10,6 +10,8 @@ from conftest import ACCOUNT, REGION, Emulator
 from glue_support import GlueJobs, wait_for, zip_of
 from roles import allow
 
+from emulator.glue_job_errors import LastException
+
 
 @pytest.fixture(scope="module")
 def jobs(emulator) -> GlueJobs:
@@ -74,6 +76,45 @@ def test_failed_run_says_why(jobs, script, message):
     run = jobs.run(jobs.create(script))
     assert run["JobRunState"] == "FAILED"
     assert run["ErrorMessage"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "message"),
+    [
+        ("WARN Something: at work", None),
+        (
+            """
+            Traceback (most recent call last):
+              File "job.py", line 1, in <module>
+            pyspark.errors.exceptions.captured.AnalysisException: [TABLE_OR_VIEW_NOT_FOUND] shots
+            26/11/24 INFO ShutdownHookManager: Deleting directory
+            """,
+            "AnalysisException: [TABLE_OR_VIEW_NOT_FOUND] shots",
+        ),
+        (
+            """
+            Traceback (most recent call last):
+              File "job.py", line 1, in <module>
+                spark.sql(statement)
+            py4j.protocol.Py4JJavaError: An error occurred while calling o46.sql.
+            : org.apache.iceberg.exceptions.ValidationException: Cannot commit
+            \tat org.apache.iceberg.Commit.commit(Commit.java:1)
+            """,
+            "Py4JJavaError: An error occurred while calling o46.sql. "
+            "org.apache.iceberg.exceptions.ValidationException: Cannot commit",
+        ),
+    ],
+)
+def test_reason_is_read_from_the_last_traceback(stderr, message):
+    last_exception = LastException()
+    for line in textwrap.dedent(stderr).splitlines():
+        last_exception.see(line)
+    assert last_exception.message == message
+
+
+def test_long_lines_are_logged_in_pieces(jobs):
+    run = jobs.run(jobs.create("print('x' * 150_000)\nprint()\nprint('end')"))
+    assert [len(line) for line in jobs.log(run)] == [60_000, 60_000, 30_000, 3]
 
 
 def test_missing_script_fails_the_run(jobs):
