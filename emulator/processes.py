@@ -23,6 +23,8 @@ _GRACE_SECONDS = 5
 
 _running: set["Process"] = set()
 _running_lock = threading.Lock()
+_starting = threading.Lock()
+_stopped = threading.Event()
 
 
 class ProcessError(Exception):
@@ -97,13 +99,31 @@ def spawn(
     `env` is its whole environment (None: the emulator's). `stdout` and `stderr` are as for subprocess.Popen, except
     that None appends to `<data-dir>/logs/<name>.log`. `as_unprivileged` is for programs that refuse to run as root.
     """
-    prefix = unprivileged_prefix(name) if as_unprivileged else []
+    command = [*(unprivileged_prefix(name) if as_unprivileged else []), *map(str, argv)]
+    with _starting:
+        if _stopped.is_set():
+            raise ProcessError(f"{name}: the emulator is about to end and starts nothing any more")
+        process = _start(command, name, env, cwd, stdout, stderr, stop_signal)
+        with _running_lock:
+            _running.add(process)
+    return process
+
+
+def _start(
+    command: Sequence[str],
+    name: str,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    stdout: int | IO | None,
+    stderr: int | IO | None,
+    stop_signal: int,
+) -> Process:
     with (settings.current().directory("logs") / f"{name}.log").open("ab") as log:
         control_read, control_write = os.pipe()
         report_read, report_write = os.pipe()
         guardian_arguments = map(str, (control_read, report_write, int(stop_signal), _GRACE_SECONDS))
         guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", _GUARDIAN, *guardian_arguments, "--", *prefix, *map(str, argv)],
+            [sys.executable, "-I", "-S", _GUARDIAN, *guardian_arguments, "--", *command],
             env=env,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
@@ -120,14 +140,13 @@ def spawn(
         os.close(control_write)
         guardian.wait()
         raise ProcessError(f"{name}: {outcome or 'its guardian ended before it started'}")
-    process = Process(name, int(outcome), guardian, control_write, stop_signal)
-    with _running_lock:
-        _running.add(process)
-    return process
+    return Process(name, int(outcome), guardian, control_write, stop_signal)
 
 
 def stop_all() -> None:
-    """Stop every engine, all at the same time."""
+    """Stop every engine, all at the same time; none is started afterwards."""
+    with _starting:  # what is just being started is on the list before it is read
+        _stopped.set()
     with _running_lock:
         processes = list(_running)
     stoppers = [threading.Thread(target=process.stop) for process in processes]

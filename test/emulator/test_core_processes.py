@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import sys
 import time
 from collections.abc import Callable
@@ -102,10 +103,13 @@ def test_children_left_behind_end_with_the_engine():
     assert eventually(lambda: not is_running(child))
 
 
-def test_stop_all_stops_every_engine():
+def test_stop_all_stops_every_engine_and_lets_none_start_any_more(monkeypatch):
+    monkeypatch.setattr(processes, "_stopped", threading.Event())  # of this test only
     engines = [processes.spawn(["sleep", "600"], name=f"engine-{number}") for number in range(3)]
     processes.stop_all()
     assert [engine.poll() for engine in engines] == [-signal.SIGTERM] * 3
+    with pytest.raises(processes.ProcessError, match="late: the emulator is about to end"):
+        processes.spawn(["sleep", "600"], name="late")
 
 
 def test_unprivileged_engine_does_not_see_itself_as_root():
