@@ -213,7 +213,7 @@ def _command(port: int) -> list[str | Path]:
                 "coordinator=true",
                 "node-scheduler.include-coordinator=true",
                 f"http-server.http.port={port}",
-                "http-server.log.enabled=false",  # requests.jsonl has the calls; this one would go to the working directory
+                "http-server.log.enabled=false",  # requests.jsonl has the calls
                 "http-server.max-request-header-size=1MB",  # a query with parameters travels in a header
                 f"discovery.uri=http://127.0.0.1:{port}",
                 "catalog.management=dynamic",
