@@ -34,7 +34,9 @@ def apply_changes(
     """Apply a table's pending changes to a branch of it, whose Spark and Arrow schemas are given."""
     if summary.truncated_at:
         changes.sparkSession.sql(f"delete from {branch}")
-        changes = changes.where(F.struct("commit_lsn", "ordinal") > F.struct(*map(F.lit, summary.truncated_at)))
+        lsn, ordinal = summary.truncated_at
+        is_later_in_transaction = (F.col("commit_lsn") == lsn) & (F.col("ordinal") > ordinal)
+        changes = changes.where((F.col("commit_lsn") > lsn) | is_later_in_transaction)
     lives = fold(changes, table.key, [column.name for column in table.columns], summary.may_move)
     return merge(typed(lives, table, target, arrow), branch, table)
 

@@ -58,6 +58,8 @@ class LakeTable:
     oid: int
     key: tuple[str, ...]
     comment: str | None
+    last_number: int
+    """The highest `attnum` when the columns were last compared, of columns that the contract drops too."""
     columns: tuple[LakeColumn, ...]
 
     def convert(
@@ -88,6 +90,7 @@ class LakeTable:
             values["oid"],
             tuple(values["key"]),
             values["comment"],
+            values["last_number"],
             tuple(LakeColumn.from_dict(column) for column in values["columns"]),
         )
 
@@ -109,6 +112,7 @@ def describe(source: str, table: SourceTable, options: TableOptions) -> LakeTabl
         table.oid,
         table.key,
         table.comment,
+        max(column.number for column in table.columns),
         tuple(_lake_column(table.name, column, options) for column in kept),
     )
 
@@ -146,13 +150,12 @@ def added_columns(stored: LakeTable, table: SourceTable, options: TableOptions) 
     if present.key != stored.key:
         raise TableError(f"{table.name}: its key was {', '.join(stored.key)}, now {', '.join(present.key)}: {_REMEDY}")
     known = {column.name: column for column in stored.columns}
-    last_number = max(column.number for column in stored.columns)
     has_default = {column.name: column.has_default for column in table.columns}
     added = []
     for column in present.columns:
         if column.name in known:
             _refuse_other_definition(table.name, known[column.name], column)
-        elif column.number <= last_number or has_default[column.name]:
+        elif column.number <= stored.last_number or has_default[column.name]:
             raise TableError(
                 f"{table.name}.{column.name}: was renamed, or added with a default or by the contract, so that older "
                 f"rows hold values that the lake has not: {_REMEDY}"
@@ -163,7 +166,9 @@ def added_columns(stored: LakeTable, table: SourceTable, options: TableOptions) 
 
 
 def with_columns(table: LakeTable, added: Sequence[LakeColumn]) -> LakeTable:
-    return replace(table, columns=(*table.columns, *added))
+    """The table with columns that `added_columns` found."""
+    last_number = max(table.last_number, *(column.number for column in added))
+    return replace(table, columns=(*table.columns, *added), last_number=last_number)
 
 
 def _refuse_other_definition(table: TableName, stored: LakeColumn, present: LakeColumn) -> None:

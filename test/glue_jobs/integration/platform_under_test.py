@@ -1,0 +1,278 @@
+"""What the integration tests run the jobs against: real Postgres servers, Iceberg on the emulator's S3 and Glue."""
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import migrate
+import pg8000.native
+from pyspark.sql import Row, SparkSession
+from trackman.bookmark import Bookmark, bookmark_property
+from trackman.checkpoints import Checkpoint, no_checkpoint
+from trackman.contract import Contract, load_contracts
+from trackman.iceberg import IcebergCatalog, IcebergTable
+from trackman.ingestion import Ingestion, TableReport
+from trackman.postgres import Server
+from trackman.serving import ServingReport, serve, served_tables
+
+REPOSITORY = Path(__file__).parents[3]
+BUCKET = "trackman-lake-test"
+PEPPER = "ab" * 32
+
+
+class Died(BaseException):
+    """The end of a job's process. No code of the job may handle it."""
+
+
+@dataclass
+class Platform:
+    """A running emulator with two databases."""
+
+    process: subprocess.Popen
+    source: Server
+    """As its owner."""
+    serving: Server
+    """As its master user."""
+
+    @classmethod
+    def start(cls, port: int, toolchain: dict[str, str], data_dir: Path) -> "Platform":
+        command = [toolchain["emulatorPython"], "-m", "emulator", "--port", str(port), "--data-dir", str(data_dir)]
+        process = subprocess.Popen(
+            [*command, "--lifeline"], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        ready = json.loads(process.stdout.readline())
+        assert ready["endpoint"] == f"http://127.0.0.1:{port}"
+        ca = Path(ready["caFile"]).read_text()
+        rds = boto3.client("rds")
+        group = {"DBParameterGroupName": "logical"}
+        rds.create_db_parameter_group(**group, DBParameterGroupFamily="postgres16", Description="logical decoding")
+        parameter = {"ParameterName": "rds.logical_replication", "ParameterValue": "1", "ApplyMethod": "pending-reboot"}
+        rds.modify_db_parameter_group(**group, Parameters=[parameter])
+        source = _create_database("trackman-backend", group)
+        serving = _create_database("dataengineering-db", {})
+        boto3.client("s3").create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": boto3.session.Session().region_name}
+        )
+        for name in ("/test/source/ca", "/test/serving/ca"):
+            boto3.client("ssm").put_parameter(Name=name, Value=ca, Type="String", Tier="Advanced")
+        boto3.client("secretsmanager").create_secret(Name="test/pepper", SecretString=PEPPER)
+        return cls(process, replace(source, ca=ca), replace(serving, ca=ca))
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.process.wait(timeout=60) == 0
+
+
+def _create_database(identifier: str, parameter_group: dict[str, str]) -> Server:
+    rds = boto3.client("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier=identifier,
+        Engine="postgres",
+        EngineVersion="16",
+        DBInstanceClass="db.t4g.medium",
+        AllocatedStorage=20,
+        DBName="main",
+        MasterUsername="owner",
+        MasterUserPassword="the-owners-password",
+        **parameter_group,
+    )
+    rds.get_waiter("db_instance_available").wait(
+        DBInstanceIdentifier=identifier, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    [instance] = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
+    endpoint = instance["Endpoint"]
+    return Server(endpoint["Address"], endpoint["Port"], "main", "owner", "the-owners-password", ca="")
+
+
+class Scenario:
+    """A source database, a lake and a serving database of a test's own, with the jobs' runs over them."""
+
+    def __init__(self, platform: Platform, spark: SparkSession, name: str) -> None:
+        self.name = name
+        self.spark = spark
+        self.catalog = IcebergCatalog(spark)
+        self.source = replace(platform.source, database=name)
+        self.serving = replace(platform.serving, database=name)
+        self.raw_database, self.lake_database = f"raw_{name}", f"lake_{name}"
+        self.options: dict[str, Any] = {}
+        """What the test's contract says beyond the usual."""
+        self._runs = 0
+        self._connections: list[pg8000.native.Connection] = []
+
+    @classmethod
+    def create(cls, platform: Platform, spark: SparkSession, name: str) -> "Scenario":
+        scenario = cls(platform, spark, name)
+        for server in (platform.source, platform.serving):
+            connection = scenario.connect(server)
+            connection.run(f'create database "{name}"')
+        glue = boto3.client("glue")
+        for database in (f"crawled_{name}", scenario.raw_database, scenario.lake_database):
+            glue.create_database(DatabaseInput={"Name": database})
+        owner = scenario.source
+        url = f"postgresql://{owner.host}:{owner.port}/{owner.database}"
+        boto3.client("ssm").put_parameter(Name=f"/test/{name}/url", Value=url, Type="String")
+        login = {"username": owner.user, "password": owner.password}
+        boto3.client("secretsmanager").create_secret(Name=f"test/{name}", SecretString=json.dumps(login))
+        return scenario
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
+
+    def connect(self, server: Server) -> pg8000.native.Connection:
+        connection = server.connect()
+        connection.run("set search_path = public")
+        self._connections.append(connection)
+        return connection
+
+    def on_source(self, *statements: str) -> list[list[Any]]:
+        """Run statements as the source's owner, each in a transaction of its own; the rows of the last."""
+        connection = self.connect(self.source)
+        return [connection.run(statement) for statement in statements][-1]
+
+    def publish_tables(self, *tables: str) -> None:
+        """What the source's owner and the crawler do for tables: a publication and catalog entries."""
+        self.on_source(
+            f"create publication trackman for table {', '.join(tables)} with (publish_via_partition_root = true)"
+        )
+        self.crawl(*tables)
+
+    def crawl(self, *tables: str) -> None:
+        for table in tables:
+            boto3.client("glue").create_table(
+                DatabaseName=f"crawled_{self.name}",
+                TableInput={
+                    "Name": f"{self.name}_public_{table}",
+                    "Parameters": {"connectionName": "trackman-backend", "classification": "postgresql"},
+                    "StorageDescriptor": {"Location": f"{self.name}.public.{table}"},
+                },
+            )
+
+    @property
+    def contract(self) -> Contract:
+        values = {
+            "source": "backend",
+            "mode": "log",
+            "connection": {
+                "glueConnection": "trackman-backend",
+                "urlParameter": f"/test/{self.name}/url",
+                "caParameter": "/test/source/ca",
+                "secret": f"test/{self.name}",
+            },
+            "catalogDatabase": f"crawled_{self.name}",
+            "publication": "trackman",
+            "slot": self.name,
+            "pepperSecret": "test/pepper",
+            "walBytesPerStep": 1 << 30,
+            "include": ["public.*"],
+            "exclude": [],
+            "tables": {},
+            "serving": {"include": ["public.*"], "exclude": []},
+        }
+        return load_contracts(json.dumps([{**values, **self.options}]))[0]
+
+    def ingest(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, TableReport]:
+        """One run of the job in which no table fails. Of a table that was copied and then caught up with, the report
+        of the latter."""
+        reports = self.ingest_what_can_be(checkpoint)
+        assert [report.error for report in reports.values() if report.error] == []
+        return reports
+
+    def ingest_what_can_be(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, TableReport]:
+        """One run of the job in which tables may fail."""
+        self._runs += 1
+        run_id = f"jr_{self.name}_{self._runs}"
+        ingestion = Ingestion(self.spark, self.contract, self.raw_database, self.lake_database, run_id, checkpoint)
+        return {report.table.removeprefix("public."): report for report in ingestion.run()}
+
+    def migrate(self) -> None:
+        """The serving database as the job migrate leaves it, with a fixed password of the loader."""
+        logins = {migrate.LOADER: {"password": "loader's"}, migrate.APPLICATION: {"password": "application's"}}
+        connection = self.connect(self.serving)
+        for statement in migrate.migration(self.serving.database, logins):
+            connection.run(statement)
+
+    def publish(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, ServingReport]:
+        """One run of the job's stage serve."""
+        loader = replace(self.serving, user=migrate.LOADER, password="loader's")
+        tables = served_tables(self.catalog, [self.contract], self.lake_database)
+        return {report.table: report for report in serve(self.spark, tables, self.raw_database, loader, checkpoint)}
+
+    def on_serving(self, statement: str) -> list[list[Any]]:
+        return self.connect(self.serving).run(statement)
+
+    def lake_table(self, table: str) -> IcebergTable:
+        return self.catalog.find(self.lake_database, table)
+
+    @property
+    def change_log(self) -> IcebergTable:
+        return self.catalog.find(self.raw_database, "changes")
+
+    def lake_rows(self, table: str) -> list[tuple]:
+        """Sorted by the first column, which is the key."""
+        return sorted(tuple(row) for row in self.spark.table(self.lake_table(table).spark_name).collect())
+
+    def logged(self) -> list[Row]:
+        """The change log in the source's order."""
+        changes = self.spark.table(self.change_log.spark_name)
+        return changes.orderBy("commit_lsn", "ordinal").collect()
+
+    def bookmark(self, table: IcebergTable) -> Bookmark:
+        return Bookmark.from_json(table.properties[bookmark_property("backend")])
+
+    def assert_lake_equals_source(self, *tables: str) -> None:
+        for table in tables:
+            rows = self.on_source(f'select * from "{table}" order by 1')
+            assert self.lake_rows(table) == [tuple(row) for row in rows], table
+
+    def assert_serving_equals_source(self, *tables: str) -> None:
+        for table in tables:
+            rows = self.on_source(f'select * from "{table}" order by 1')
+            assert self.on_serving(f'select * from app."{table}" order by 1') == rows, table
+
+    def assert_each_change_logged_once(self) -> None:
+        places = Counter((row.table_name, row.commit_lsn, row.ordinal) for row in self.logged())
+        assert [place for place, times in places.items() if times > 1] == []
+
+
+def dying_at(checkpoint: str) -> Checkpoint:
+    """A checkpoint at which the job dies."""
+
+    def die(name: str) -> None:
+        if name == checkpoint:
+            raise Died(name)
+
+    return die
+
+
+class Recorder:
+    """Checkpoints by name, in the order in which they were passed."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __call__(self, name: str) -> None:
+        self.names.append(name)
+
+
+def at(checkpoint: str, action: Callable[[], Any]) -> Checkpoint:
+    """A checkpoint at which something happens elsewhere."""
+
+    def act(name: str) -> None:
+        if name == checkpoint:
+            action()
+
+    return act
+
+
+def snapshots(scenario: Scenario, tables: Sequence[str]) -> dict[str, int]:
+    """The current snapshots of tables of the lake and of the change log."""
+    return {
+        **{table: scenario.lake_table(table).snapshot_id for table in tables},
+        "changes": scenario.change_log.snapshot_id,
+    }

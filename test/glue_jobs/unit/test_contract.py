@@ -1,0 +1,63 @@
+"""Contracts as the jobs read them."""
+
+import json
+from typing import Any
+
+import pytest
+from trackman.contract import Contract, TableName, load_contracts
+from trackman.errors import ContractError
+
+
+def load(values: dict[str, Any]) -> Contract:
+    [contract] = load_contracts(json.dumps([values]))
+    return contract
+
+
+def test_tables_are_selected_by_patterns(contract_values: dict) -> None:
+    contract = load({**contract_values, "include": ["public.*", "sales.orders"], "exclude": ["public.tmp_*"]})
+    selected = [
+        TableName("public", "shots"),
+        TableName("public", "tmp_1"),
+        TableName("sales", "orders"),
+        TableName("sales", "x"),
+    ]
+    assert [name in contract.selection for name in selected] == [True, False, True, False]
+    assert contract.serves(TableName("public", "shots"))
+    assert not contract.serves(TableName("public", "internal_audit"))
+    assert not contract.serves(TableName("public", "tmp_1"))
+
+
+def test_lake_names(contract_values: dict) -> None:
+    contract = load({**contract_values, "tables": {"public.shots": {"lakeTable": "strokes"}}})
+    names = [TableName("public", "bays"), TableName("sales", "orders"), TableName("public", "shots")]
+    assert [contract.lake_table(name) for name in names] == ["bays", "sales_orders", "strokes"]
+
+
+def test_table_options(contract_values: dict) -> None:
+    options = {"pii": {"name": "hash", "email": "drop"}, "partitionBy": ["month(at)"], "decimals": {"price": [12, 4]}}
+    contract = load({**contract_values, "tables": {"public.players": options}})
+    players = contract.options(TableName("public", "players"))
+    assert players.columns_with("hash") == {"name"}
+    assert players.partition_by == ("month(at)",)
+    assert players.decimals == {"price": (12, 4)}
+    assert contract.options(TableName("public", "others")).pii == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mode": "watermark"}, r'contract backend: mode is "watermark", expected "log"'),
+        ({"slot": None}, r"contract backend: slot is None, expected a value of type str"),
+        ({"walBytesPerStep": "1"}, r"contract backend: walBytesPerStep is '1', expected a value of type int"),
+        ({"connection": {}}, r"contract backend\.connection: glueConnection is None"),
+        ({"surprise": 1}, r"contract backend: surprise is not known"),
+        ({"tables": {"shots": {}}}, r'table "shots" is not of the form schema\.table'),
+        (
+            {"tables": {"public.players": {"pii": {"email": "mask"}}}},
+            r'contract backend\.tables\.public\.players: pii of email is "mask", expected one of keep, hash, drop',
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(contract_values: dict, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        load({**contract_values, **change})
