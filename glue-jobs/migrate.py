@@ -1,11 +1,15 @@
 """Brings dataengineering-db to what the platform expects: schemas, roles, their passwords and rights.
 
-A Python shell job (Python 3.9), run by each deploy. It is idempotent and may die anywhere: a generated password is in its
-secret before a role gets it, and the next run gives the role what the secret holds. It is the only one that reads the
-master user's secret. No password is printed, logged or part of an argument.
+A Python shell job (Python 3.9), run by each deploy. It is idempotent and may die anywhere: a generated password is in
+its secret before a role gets it, and the next run gives the role what the secret holds. It is the only one that reads
+the master user's secret. No password is printed, logged or part of an argument; what the server gets to see, and might
+log, is only what it keeps of one.
 """
 
 import argparse
+import base64
+import hashlib
+import hmac
 import json
 import secrets
 import ssl
@@ -23,6 +27,8 @@ BOOKMARK_SCHEMA = "trackman"
 
 LOADER = "loader"
 APPLICATION = "application"
+
+SCRAM_ITERATIONS = 4096
 
 
 def main(argv: list) -> None:
@@ -68,9 +74,11 @@ def migration(database: str, logins: dict) -> list:
     loader, application = identifier(LOADER), identifier(APPLICATION)
     app, staging, bookmarks = identifier(APP_SCHEMA), identifier(STAGING_SCHEMA), identifier(BOOKMARK_SCHEMA)
     return [
-        "SET password_encryption = 'scram-sha-256'",
         *(create_role(role) for role in logins),
-        *(f"ALTER ROLE {identifier(role)} PASSWORD {literal(login['password'])}" for role, login in logins.items()),
+        *(
+            f"ALTER ROLE {identifier(role)} PASSWORD {literal(scram_verifier(login['password']))}"
+            for role, login in logins.items()
+        ),
         f"REVOKE ALL ON DATABASE {identifier(database)} FROM PUBLIC",
         f"GRANT CONNECT, TEMPORARY ON DATABASE {identifier(database)} TO {loader}",
         f"GRANT CONNECT ON DATABASE {identifier(database)} TO {application}",
@@ -105,6 +113,16 @@ def create_role(role: str) -> str:
     END $$"""
 
 
+def scram_verifier(password: str) -> str:
+    """What Postgres keeps of a password (RFC 5803), from which it cannot be had again. The password is plain ASCII."""
+    salt = secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, SCRAM_ITERATIONS)
+    stored_key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server_key = hmac.digest(salted, b"Server Key", "sha256")
+    salt_text, stored_text, server_text = (base64.b64encode(part).decode() for part in (salt, stored_key, server_key))
+    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{salt_text}${stored_text}:{server_text}"
+
+
 def ensure_login(client: Any, secret: str, username: str) -> dict:
     """The secret's `{"username", "password"}`; generated and stored first when the secret is still empty."""
     text = secret_text_or_none(client, secret)
@@ -117,7 +135,7 @@ def ensure_login(client: Any, secret: str, username: str) -> dict:
 
 
 def ensure_pepper(client: Any, secret: str) -> None:
-    """Writes the pepper (32 bytes in hex) once and never again: another one would make other hashes of the same person."""
+    """Writes the pepper (32 bytes in hex) once and never again: another would make other hashes of the same person."""
     if secret_text_or_none(client, secret) is None:
         client.put_secret_value(SecretId=secret, SecretString=secrets.token_hex(32))
         print(f"{secret}: generated the pepper")
