@@ -10,14 +10,20 @@ import { ExitCode, FailedError, InputError } from './errors';
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
 function program(): Command {
-  return new Command('trackman')
+  const trackman = new Command('trackman')
     .description('Runs and operates the Trackman data platform.')
     .addHelpText('after', '\nExit codes: 0 done, 1 failed or a promise broken, 2 bad input, 130 interrupted.')
-    .exitOverride()
-    .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+    .exitOverride() // bad usage is thrown to `main`, which knows the exit codes
     .addCommand(bootstrapCommand())
     .addCommand(migrateCommand())
     .addCommand(localCommand());
+  inherit(trackman);
+  return trackman;
+}
+
+/** A command that was made by itself does not have its parent's settings yet. */
+function inherit(parent: Command): void {
+  for (const command of parent.commands) inherit(command.copyInheritedSettings(parent));
 }
 
 async function main(): Promise<void> {

@@ -38,13 +38,18 @@ export async function step<T>(
     const seconds = elapsed();
     const detail = describe(result, seconds);
     finishLine(`  ✓ ${name}  ${seconds.toFixed(1)} s  ${detail}`);
-    return { result, finished: { name, seconds: Number(seconds.toFixed(3)), detail } };
+    return { result, finished: { name, seconds: round(seconds), detail } };
   } catch (error) {
     finishLine(`  ✗ ${name}  ${elapsed().toFixed(1)} s`);
     throw error;
   } finally {
     clearInterval(timer);
   }
+}
+
+/** Seconds to the millisecond. */
+export function round(seconds: number): number {
+  return Number(seconds.toFixed(3));
 }
 
 /** Calls `onLine` with each line of a child's stream. */

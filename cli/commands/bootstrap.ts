@@ -10,12 +10,14 @@ import {
   S3Client,
   type BucketLocationConstraint,
 } from '@aws-sdk/client-s3';
-import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { Command } from 'commander';
 import type { Environment } from '../../envs/environment';
 import { servingCaParameter, stateBucket } from '../../modules/naming';
 import { environmentArgument } from '../environment-argument';
 import { InputError } from '../errors';
+
+const BEGIN = '-----BEGIN CERTIFICATE-----';
 
 export function bootstrapCommand(): Command {
   return new Command('bootstrap')
@@ -23,22 +25,25 @@ export function bootstrapCommand(): Command {
       'creates what must exist before the first apply: the state bucket and the authority of RDS certificates',
     )
     .addArgument(environmentArgument())
-    .requiredOption(
+    .option(
       '--rds-ca <file>',
-      "PEM bundle of the authorities that sign RDS certificates in the environment's region (AWS publishes it as <region>-bundle.pem)",
+      "PEM bundle of the authorities that sign RDS certificates in the environment's region (AWS publishes it as <region>-bundle.pem); needed once",
     )
-    .action(async (environment: Environment, options: { rdsCa: string }) => {
+    .action(async (environment: Environment, options: { rdsCa?: string }) => {
       for (const done of await bootstrap(environment, options.rdsCa)) process.stderr.write(`  ${done}\n`);
     });
 }
 
-/** Idempotent; returns what was done, a line each. */
-export async function bootstrap(environment: Environment, rdsCaFile: string): Promise<string[]> {
-  const pem = readFileSync(rdsCaFile, 'utf8');
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new InputError(`--rds-ca ${rdsCaFile}: expected PEM certificates (-----BEGIN CERTIFICATE-----)`);
-  }
-  return [await ensureStateBucket(environment), await putServingCa(environment, pem)];
+/** Idempotent; returns what was done, a line each. Without a file the certificates that are there are kept. */
+export async function bootstrap(environment: Environment, rdsCaFile?: string): Promise<string[]> {
+  const pem = rdsCaFile === undefined ? undefined : readCertificates(rdsCaFile);
+  return [await ensureStateBucket(environment), await ensureServingCa(environment, pem)];
+}
+
+function readCertificates(file: string): string {
+  const pem = readFileSync(file, 'utf8');
+  if (!pem.includes(BEGIN)) throw new InputError(`--rds-ca ${file}: expected PEM certificates (${BEGIN})`);
+  return pem;
 }
 
 async function ensureStateBucket(environment: Environment): Promise<string> {
@@ -101,11 +106,19 @@ function tlsOnly(bucket: string): object {
   };
 }
 
-async function putServingCa(environment: Environment, pem: string): Promise<string> {
+async function ensureServingCa(environment: Environment, pem: string | undefined): Promise<string> {
   const Name = servingCaParameter(environment);
+  const ssm = new SSMClient({ region: environment.region });
+  if (pem === undefined) {
+    try {
+      await ssm.send(new GetParameterCommand({ Name }));
+      return `parameter ${Name}: was there, kept`;
+    } catch (error) {
+      if (!(error instanceof ParameterNotFound)) throw error;
+      return `parameter ${Name}: missing; give it before the first apply by --rds-ca FILE`;
+    }
+  }
   // The advanced tier holds up to 8 KiB: a region's bundle is larger than the standard tier's 4.
-  await new SSMClient({ region: environment.region }).send(
-    new PutParameterCommand({ Name, Value: pem, Type: 'String', Tier: 'Advanced', Overwrite: true }),
-  );
-  return `parameter ${Name}: ${pem.split('-----BEGIN CERTIFICATE-----').length - 1} certificate(s)`;
+  await ssm.send(new PutParameterCommand({ Name, Value: pem, Type: 'String', Tier: 'Advanced', Overwrite: true }));
+  return `parameter ${Name}: ${pem.split(BEGIN).length - 1} certificate(s)`;
 }

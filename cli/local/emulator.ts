@@ -53,7 +53,7 @@ export class EmulatorProcess {
     );
     closeSync(log);
     const ready = new Promise<Emulator>((resolve, reject) => {
-      eachLine(child.stdout, (line) => resolve(JSON.parse(line) as Emulator));
+      eachLine(child.stdout!, (line) => resolve(JSON.parse(line) as Emulator));
       child.once('error', reject);
       child.once('exit', (code) =>
         reject(new FailedError(`the emulator ended with exit code ${code}; see ${logFile}`)),

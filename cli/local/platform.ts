@@ -7,7 +7,7 @@ import { crawl, runJob, runWorkflow } from '../aws/glue';
 import { rowsWritten, tableReports } from '../aws/table-reports';
 import { bootstrap } from '../commands/bootstrap';
 import { FailedError } from '../errors';
-import { step, type FinishedStep } from '../progress';
+import { round, step, type FinishedStep } from '../progress';
 import { verify, type VerifiedTable } from '../verify/verify';
 import { EmulatorProcess } from './emulator';
 import { saveSession, useEmulator } from './session';
@@ -62,7 +62,7 @@ export async function bringUp(
     () => history,
     (seconds) => `${shots} shots, ${rate(shots, seconds)}, beside the apply`,
   );
-  finished({ ...loaded.finished, seconds: loaded.result });
+  finished({ ...loaded.finished, seconds: round(loaded.result) });
   const migrated = await step('migrate', (report) => runJob(environment.region, names.jobs.migrate, report));
   finished(migrated.finished);
   return source;

@@ -50,7 +50,7 @@ async function cdktf(argv: string[], report: (line: string) => void): Promise<vo
       if (line.trim() === '') return;
       tail.push(line);
       if (tail.length > 25) tail.shift();
-      if (PROGRESS.test(line)) report(line.trim().replace(/^\S+  /, '')); // less the stack's name
+      if (PROGRESS.test(line)) report(line.trim().replace(/^\S+ {2}/, '')); // less the stack's name
     });
   }
   const code = await new Promise<number | null>((resolve, reject) => {

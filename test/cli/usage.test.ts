@@ -1,0 +1,23 @@
+/** The compiled `trackman` as a shell sees it: exit codes and where it prints. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const main = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+
+function trackman(...argv: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argv], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+test.each([
+  [['nonsense'], "unknown command 'nonsense'"],
+  [['bootstrap'], "missing required argument 'env'"],
+  [['bootstrap', 'moon'], "There is no environment 'moon'; there is: dev."],
+  [['local', 'up', '--shots', '5'], "'5' is not a whole number from 1,000 to 100,000,000."],
+])('%j is bad input: exit code 2, named on stderr, nothing on stdout', (argv, complaint) => {
+  expect(trackman(...argv)).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(complaint) });
+});
+
+test('help is data, and not a failure', () => {
+  expect(trackman('--help')).toEqual({ status: 0, stdout: expect.stringContaining('Exit codes:'), stderr: '' });
+});
