@@ -18,13 +18,18 @@ def main(argv: list[str]) -> None:
     spark = spark_session()
     failures = []
     for contract in contracts:
-        ingestion = Ingestion(spark, contract, arguments.raw_database, arguments.lake_database, arguments.JOB_RUN_ID)
-        for report in ingestion.run():
+        try:
+            reports = Ingestion(
+                spark, contract, arguments.raw_database, arguments.lake_database, arguments.JOB_RUN_ID
+            ).run()
+        except JobError as error:
+            failures.append(str(error))
+            continue
+        for report in reports:
             print(json.dumps({"run": arguments.JOB_RUN_ID, "source": contract.source, **asdict(report)}), flush=True)
-            if report.error:
-                failures.append(report.error)
+        failures += [report.error for report in reports if report.error]
     if failures:
-        raise JobError(f"{len(failures)} tables failed, the others are up to date: {'; '.join(failures)}")
+        raise JobError(f"{len(failures)} failed, all else is up to date: {'; '.join(failures)}")
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:

@@ -159,6 +159,7 @@ class Drain:
         self._log.publish(self._run_id, {name: bookmark.to_json()}, {name: moved.to_json()}, files)
         self._checkpoint("change log published")
         self._source.advance_slot(format_lsn(moved.position))
+        print(f"{self._contract.source}: change log at {format_lsn(moved.position)}", flush=True)
         self._checkpoint("slot advanced")
         return moved, step.reached_barrier
 

@@ -1,7 +1,7 @@
 """Rows of the change log, trackman_raw.changes, from the parsed stream. Personal data is handled here."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +33,7 @@ class ChangeFormat:
     """What turns parsed changes into rows of the change log."""
 
     contract: Contract
-    pepper: bytes | None
+    pepper: bytes | None = field(repr=False)
     run_id: str
     schema: pa.Schema
     """Of the change log, with its field ids."""

@@ -95,7 +95,9 @@ class IcebergTable:
 
     @property
     def spark_name(self) -> str:
-        return f"{CATALOG}.{self.name}"
+        """As Spark's SQL names it."""
+        database, table = self.name.split(".", 1)
+        return f"{CATALOG}.`{database}`.`{table}`"
 
     @property
     def properties(self) -> dict[str, str]:
@@ -120,7 +122,7 @@ class IcebergTable:
         changes.createBranch(branch, self.snapshot_id)
         with _refused_to_rivals(self.name):
             changes.commit()
-        return f"{self.spark_name}.branch_{branch}"
+        return f"{self.spark_name}.`branch_{branch}`"
 
     def publish(
         self,

@@ -6,9 +6,9 @@ own bookmark. A table that fails does not stop the others.
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -41,12 +41,25 @@ class TableReport:
     """What a run did to a table."""
 
     table: str
-    seconds: float
     read: int = 0
+    """Rows of a first copy, changes of the change log."""
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    seconds: float = 0.0
     error: str | None = None
+
+    def and_then(self, later: "TableReport") -> "TableReport":
+        """Of both steps, the later one's outcome."""
+        return TableReport(
+            self.table,
+            self.read + later.read,
+            self.inserted + later.inserted,
+            self.updated + later.updated,
+            self.deleted + later.deleted,
+            round(self.seconds + later.seconds, 3),
+            later.error,
+        )
 
 
 class Ingestion:
@@ -75,6 +88,7 @@ class Ingestion:
     def run(self) -> list[TableReport]:
         """Bring the change log and the current tables up to the source's present; the reports tell what failed."""
         contract = self._contract
+        names = discover_tables(contract)
         server = source_server(contract)
         with closing(server.connect()) as connection:
             source = Source(contract, connection)
@@ -84,9 +98,8 @@ class Ingestion:
             bookmark = start_or_resume(log, source, contract, identity, self._run_id)
             self._checkpoint("slot ready")
 
-            names = discover_tables(contract)
-            tables, _ = source.tables(names)
-            copied = self._copy_new_tables(server, tables)
+            known, _ = source.tables(names)
+            copied = self._copy_new_tables(server, known)
 
             barrier = source.set_barrier(self._run_id)
             self._checkpoint("barrier set")
@@ -95,10 +108,11 @@ class Ingestion:
             # Once more, now that the barrier is behind: whatever changed a table before the changes that were read
             # is seen here.
             tables, refused = source.tables(names)
-            reports = [TableReport(str(name), 0.0, error=reason) for name, reason in refused.items()]
-            failed = {report.table for report in copied if report.error}
-            behind = [table for name, table in tables.items() if str(name) not in failed]
-            return [*copied, *reports, *self._catch_up(log, behind, bookmark, reached, barrier)]
+            not_followed = [TableReport(str(name), error=reason) for name, reason in refused.items()]
+            not_copied = {report.table for report in copied if report.error}
+            followed = [tables[name] for name in known if name in tables and str(name) not in not_copied]
+            caught_up = self._catch_up(log, followed, bookmark, reached, barrier)
+        return _by_table([*copied, *not_followed, *caught_up])
 
     def _copy_new_tables(self, server: Server, tables: Mapping[TableName, SourceTable]) -> list[TableReport]:
         """First copies, all of one moment, of the tables that the lake does not have."""
@@ -112,7 +126,7 @@ class Ingestion:
                 try:
                     table, creation = self._begin_create(source_table)
                 except TableError as error:
-                    reports.append(TableReport(str(source_table.name), 0.0, error=str(error)))
+                    reports.append(TableReport(str(source_table.name), error=str(error)))
                     continue
                 creations[table.name] = table, creation
                 copies += plan_copy(connection, server, snapshot, source_table, table, creation.layout, self._pepper)
@@ -130,7 +144,9 @@ class Ingestion:
                 creation.publish(properties, [file for part in parts for file in part.files])
                 self._checkpoint(f"copied {name}")
             seconds = time.monotonic() - started
-            reports.append(TableReport(str(name), seconds, read=rows, inserted=0 if error else rows, error=error))
+            copied = 0 if error else rows
+            reports.append(TableReport(str(name), read=rows, inserted=copied, seconds=seconds, error=error))
+            print(f"{name}: {error or f'copied {rows} rows'}", flush=True)
         return reports
 
     def _begin_create(self, source_table: SourceTable) -> tuple[LakeTable, NewTable]:
@@ -161,7 +177,7 @@ class Ingestion:
             try:
                 opened.append(self._open(source_table))
             except _FAILURES as error:
-                reports.append(TableReport(str(source_table.name), 0.0, error=_reason(error)))
+                reports.append(TableReport(str(source_table.name), error=_reason(error)))
         changes = read_log(self._spark.table(log.spark_name), self._contract.source)
         spans = {
             table.definition.name: Span(table.definition.name, table.bookmark, reached.bookmark.position)
@@ -180,10 +196,11 @@ class Ingestion:
                 merged = self._merge(table, spans[name].of(changes), summary)
                 self._publish(table, reached.bookmark, barrier)
             except _FAILURES as error:
-                reports.append(TableReport(str(name), time.monotonic() - started, error=_reason(error)))
+                report = TableReport(str(name), error=_reason(error))
             else:
-                seconds = time.monotonic() - started
-                reports.append(TableReport(str(name), seconds, read=summary.changes, **asdict(merged)))
+                report = TableReport(str(name), summary.changes, **asdict(merged))
+            reports.append(replace(report, seconds=time.monotonic() - started))
+            print(f"{name}: {report.error or f'applied {summary.changes} changes'}", flush=True)
         return reports
 
     def _open(self, source_table: SourceTable) -> "_CurrentTable":
@@ -226,6 +243,15 @@ class _CurrentTable:
     iceberg: IcebergTable
     definition: LakeTable
     bookmark: Bookmark
+
+
+def _by_table(reports: Iterable[TableReport]) -> list[TableReport]:
+    """One report a table, in the order in which they came first."""
+    by_table: dict[str, TableReport] = {}
+    for report in reports:
+        earlier = by_table.get(report.table)
+        by_table[report.table] = earlier.and_then(report) if earlier else report
+    return list(by_table.values())
 
 
 def _reason(error: Exception) -> str:

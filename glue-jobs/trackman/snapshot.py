@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pg8000.native
@@ -44,6 +44,8 @@ class ExportedSnapshot:
 def exported_snapshot(server: Server) -> Iterator[tuple[ExportedSnapshot, pg8000.native.Connection]]:
     """A snapshot of the source, for as long as the block runs, and a session that reads in it."""
     with closing(server.connect()) as connection:
+        # It waits in its transaction while others read.
+        connection.run("set idle_in_transaction_session_timeout = 0")
         connection.run("begin isolation level repeatable read, read only")
         [[name, visible]] = connection.run("select pg_export_snapshot(), pg_current_snapshot()::text")
         # Read after the snapshot was taken: what it sees was committed before.
@@ -60,7 +62,7 @@ class RangeCopy:
     query: str
     table: LakeTable
     layout: Layout
-    pepper: bytes | None
+    pepper: bytes | None = field(repr=False)
 
 
 class CopiedRange(NamedTuple):
@@ -107,6 +109,8 @@ def _block_ranges(blocks: int) -> Iterator[str]:
 
 def copy_ranges(spark_context: SparkContext, copies: Sequence[RangeCopy]) -> list[CopiedRange]:
     """Copy them, as many at a time as there are cores."""
+    if not copies:
+        return []
     return spark_context.parallelize(copies, len(copies)).map(copy_range).collect()
 
 
@@ -138,9 +142,10 @@ def _convert(copy: RangeCopy, batch: pa.RecordBatch) -> pa.Table:
             columns[column.name] = hash_texts(columns[column.name], copy.pepper)
     key = [columns[name] for name in copy.table.key]
     converted = []
-    for column, field in zip(copy.table.columns, copy.layout.schema, strict=True):
+    for column in copy.table.columns:
+        target = copy.layout.schema.field(column.name).type
         values = columns[column.name]
         if pa.types.is_string(values.type):
-            values = copy.table.convert(column, values, field.type, key)
-        converted.append(values.cast(field.type))
+            values = copy.table.convert(column, values, target, key)
+        converted.append(values.cast(target))
     return pa.table(converted, schema=copy.layout.schema)

@@ -190,7 +190,11 @@ class Source:
         return parse_lsn(position)
 
     def create_slot(self) -> int:
-        """Make the slot and return its position: every transaction that commits from now on will be read."""
+        """Make the slot and return its position: every transaction that commits from now on will be read.
+
+        Postgres waits for the transactions that are open at this moment.
+        """
+        print(f"{self._contract.source}: making slot {self._contract.slot}, once all open transactions have ended")
         [[position]] = self._connection.run(
             "select lsn::text from pg_create_logical_replication_slot(:slot, 'pgoutput')", slot=self._contract.slot
         )

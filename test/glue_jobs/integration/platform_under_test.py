@@ -121,6 +121,10 @@ class Scenario:
         return scenario
 
     def close(self) -> None:
+        """Ends the scenario's sessions and gives its slot back: a server has few."""
+        self.on_source(
+            f"select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '{self.name}'"
+        )
         for connection in self._connections:
             connection.close()
 
@@ -177,8 +181,7 @@ class Scenario:
         return load_contracts(json.dumps([{**values, **self.options}]))[0]
 
     def ingest(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, TableReport]:
-        """One run of the job in which no table fails. Of a table that was copied and then caught up with, the report
-        of the latter."""
+        """One run of the job in which no table fails."""
         reports = self.ingest_what_can_be(checkpoint)
         assert [report.error for report in reports.values() if report.error] == []
         return reports

@@ -39,7 +39,7 @@ def test_types_keys_comments_and_personal_data(scenario: Scenario) -> None:
         "comment on column everything.n is 'metres'",
         """insert into everything values
              ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', true, -3, 1, 1.5, 0.1, -12.345, '2026-03-29', '2026-03-29 02:30',
-              '2026-03-29 02:30+01', '24:00', '1 day', '{"a": [1, null]}', '\\x00ff', 'ab', 'v', 'left',
+              '2026-03-29 02:30+01', '23:59:59.5', '1 day', '{"a": [1, null]}', '\\x00ff', 'ab', 'v', 'left',
               array['a,b', null], array[1, null], array['2026-01-01 00:00Z'::timestamptz], '10.0.0.1', 'Ann'),
              ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12', null, null, null, 'NaN', null, null, null, null, null, null, null,
               null, '', null, '', null, '{}', null, null, null, null)""",
