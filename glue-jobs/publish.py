@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
@@ -28,6 +29,7 @@ def main(argv: list[str]) -> None:
         try:
             stage(spark, contracts, arguments)
         except Exception as error:  # noqa: BLE001, whatever it is: the other stages are tried, then the job fails
+            traceback.print_exc()
             failures.append(f"{stage.__name__}: {error}")
     if failures:
         raise JobError("; ".join(failures))
