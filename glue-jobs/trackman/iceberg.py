@@ -28,8 +28,8 @@ _TABLE_PROPERTIES = {
     "write.delete.mode": "merge-on-read",
     "write.update.mode": "merge-on-read",
     "write.merge.mode": "merge-on-read",
-    # The rows of a few changed keys need not be shuffled once more before they are written.
-    "write.merge.distribution-mode": "none",
+    # A merge writes one file a partition, not one for each of its tasks.
+    "write.merge.distribution-mode": "hash",
     "write.parquet.compression-codec": "zstd",
     # Every run makes a metadata file for each table, also when it only moves the bookmark.
     "write.metadata.delete-after-commit.enabled": "true",
