@@ -17,8 +17,8 @@ const tablePattern = text(
   'a table such as public.shots, in which * after the schema stands for any text: public.*',
 );
 const partition = text(
-  /^([a-z_][a-z0-9_]*|(year|month|day|hour)\([a-z_][a-z0-9_]*\)|(bucket|truncate)\([1-9]\d*, [a-z_][a-z0-9_]*\))$/,
-  'an Iceberg transform: a column, year(c), month(c), day(c), hour(c), bucket(16, c) or truncate(4, c)',
+  /^([a-z_][a-z0-9_]*|(year|month|day|hour)\([a-z_][a-z0-9_]*\))$/,
+  'an Iceberg transform: a column, year(c), month(c), day(c) or hour(c)',
 );
 const decimal = z
   .tuple([z.int().min(1).max(38), z.int().min(0).max(38)], '[precision, scale]')
