@@ -6,7 +6,7 @@ import { bringUp, prove, runPipeline } from '../local/platform';
 import {
   currentSession,
   forgetSession,
-  awsVariables,
+  exportLines,
   refuseSecondSession,
   requireSession,
   useEmulator,
@@ -82,9 +82,7 @@ function statusCommand(): Command {
       return;
     }
     process.stdout.write(`up at ${emulator.endpoint} (process ${emulator.pid})\n`);
-    for (const [name, value] of Object.entries(awsVariables(emulator, environment))) {
-      process.stdout.write(`export ${name}=${value}\n`);
-    }
+    process.stdout.write(exportLines(emulator, environment));
   });
 }
 

@@ -15,7 +15,7 @@ const logFile = join(localDirectory, 'emulator.log');
 /** What set-up installed; see scripts/setup.mjs. */
 interface Toolchain {
   readonly emulatorPython: string;
-  readonly terraformCliConfig: string | null;
+  readonly terraformCliConfig: string;
 }
 
 export interface Emulator {

@@ -2,7 +2,7 @@
 import type { Environment } from '../../envs/environment';
 import { ExitCode } from '../errors';
 import type { EmulatorProcess } from './emulator';
-import { awsVariables, forgetSession } from './session';
+import { exportLines, forgetSession } from './session';
 import { killTerraform } from './terraform';
 
 /** Runs `work`; the emulator that it gives to `own` is stopped afterwards, or left running and its variables printed. */
@@ -36,7 +36,5 @@ export async function withEmulator(
 async function leaveRunning(emulatorProcess: EmulatorProcess, environment: Environment): Promise<void> {
   await emulatorProcess.keep();
   process.stderr.write('\nIt goes on running; stop it with: npx trackman local down\nFor any AWS client:\n');
-  for (const [name, value] of Object.entries(awsVariables(emulatorProcess.emulator, environment))) {
-    process.stdout.write(`export ${name}=${value}\n`);
-  }
+  process.stdout.write(exportLines(emulatorProcess.emulator, environment));
 }

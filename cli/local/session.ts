@@ -41,7 +41,7 @@ export async function refuseSecondSession(): Promise<void> {
 }
 
 /** The variables by which any AWS client reaches the emulator as an administrator of the environment's account. */
-export function awsVariables(emulator: Emulator, environment: Environment): Record<string, string> {
+function awsVariables(emulator: Emulator, environment: Environment): Record<string, string> {
   return {
     AWS_ENDPOINT_URL: emulator.endpoint,
     AWS_ACCESS_KEY_ID: `AKIALOCL${environment.account}`,
@@ -49,6 +49,13 @@ export function awsVariables(emulator: Emulator, environment: Environment): Reco
     AWS_REGION: environment.region,
     AWS_DEFAULT_REGION: environment.region,
   };
+}
+
+/** The same as lines for a shell. */
+export function exportLines(emulator: Emulator, environment: Environment): string {
+  return Object.entries(awsVariables(emulator, environment))
+    .map(([name, value]) => `export ${name}=${value}\n`)
+    .join('');
 }
 
 /** Points this process and its children at the emulator, whatever AWS settings the shell had. */

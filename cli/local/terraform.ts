@@ -11,7 +11,7 @@ const children = new Set<number>();
 
 /** Terraform's lines that tell how far it is; the plan itself is in the log. */
 const PROGRESS =
-  /: (Creating|Creation complete|Still creating|Modif|Destr|Still|Read complete)|^\S*\s*(Plan:|Apply complete|No changes)/;
+  /: (Creating|Creation complete|Modif|Destr|Still|Read complete)|^\S*\s*(Plan:|Apply complete|No changes)/;
 
 /** `cdktf apply <stack>`; reports Terraform's lines as they come. The whole output is kept in .local/terraform.log. */
 export async function apply(stack: string, report: (line: string) => void): Promise<void> {
@@ -35,7 +35,7 @@ async function cdktf(argv: string[], report: (line: string) => void): Promise<vo
       FORCE_COLOR: '0',
       CHECKPOINT_DISABLE: '1',
       DISABLE_VERSION_CHECK: '1',
-      ...(terraformCliConfig ? { TF_CLI_CONFIG_FILE: terraformCliConfig } : {}),
+      TF_CLI_CONFIG_FILE: terraformCliConfig,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // its own group, so that an interrupt ends all of it
