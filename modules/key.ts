@@ -1,0 +1,84 @@
+import { KmsAlias } from '@cdktf/provider-aws/lib/kms-alias';
+import { KmsKey } from '@cdktf/provider-aws/lib/kms-key';
+import { Lazy } from 'cdktf';
+import { Construct } from 'constructs';
+import type { Conditions, Role } from './role';
+
+export interface KeyProps {
+  /** Name by which people find it: the alias is `alias/<name>`. */
+  readonly name: string;
+  /** AWS account, 12 digits. */
+  readonly account: string;
+  /**
+   * Who manages it: `customer` makes a key of the account's own, rotated every year, whose policy says who uses it;
+   * `aws` leaves each service to its own key.
+   */
+  readonly managedBy: 'customer' | 'aws';
+  /** Whether Terraform refuses to remove it: with it goes everything that it encrypts. */
+  readonly deletionProtection: boolean;
+}
+
+/** What an AWS service may do with the key in its own name. */
+export interface ServiceUse {
+  /** Service principal, for example "cloudwatch.amazonaws.com". */
+  readonly service: string;
+  readonly conditions: Conditions;
+}
+
+const USE = ['kms:Decrypt', 'kms:GenerateDataKey'];
+/** Until a key that was scheduled for deletion is gone, in days: the longest that KMS offers. */
+const DELETION_WINDOW_DAYS = 30;
+
+/** The key that encrypts what the platform stores. */
+export class Key extends Construct {
+  /** Undefined: every service encrypts with the key that AWS manages for it. */
+  readonly arn: string | undefined;
+  private readonly services: ServiceUse[] = [];
+
+  constructor(scope: Construct, id: string, { name, account, managedBy, deletionProtection }: KeyProps) {
+    super(scope, id);
+    if (managedBy === 'aws') return;
+    const key = new KmsKey(this, 'key', {
+      description: `Encrypts what ${name} stores`,
+      enableKeyRotation: true,
+      deletionWindowInDays: DELETION_WINDOW_DAYS,
+      policy: Lazy.stringValue({ produce: () => this.policy(account) }), // at synth, when every module has asked
+      lifecycle: { preventDestroy: deletionProtection },
+    });
+    new KmsAlias(this, 'alias', { name: `alias/${name}`, targetKeyId: key.keyId });
+    this.arn = key.arn;
+  }
+
+  /** Allows to read and write what is encrypted with it. */
+  grantUse(role: Role): void {
+    if (this.arn !== undefined) role.allow({ actions: USE, resources: [this.arn] });
+  }
+
+  /** Allows an AWS service to encrypt and decrypt in its own name, narrowed by conditions. */
+  allowService(use: ServiceUse): void {
+    this.services.push(use);
+  }
+
+  /** In a key's policy the resource "*" is the key itself. */
+  private policy(account: string): string {
+    return JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        // What roles may do is up to their own policies. Without this statement nobody could change the key any more.
+        {
+          Effect: 'Allow',
+          Principal: { AWS: `arn:aws:iam::${account}:root` },
+          Action: 'kms:*',
+          Resource: '*',
+        },
+        ...this.services.map(({ service, conditions }) => ({
+          Effect: 'Allow',
+          Principal: { Service: service },
+          Action: USE,
+          Resource: '*',
+          Condition: conditions,
+        })),
+      ],
+    });
+  }
+}
