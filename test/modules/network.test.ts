@@ -26,7 +26,9 @@ function endpoints(of: Synthesized): Record<string, Configuration> {
 describe('a VPC of its own', () => {
   test('has a private subnet in each of three zones and no way to the internet', () => {
     expect(
-      platform.all('aws_subnet').map(({ availability_zone: zone, map_public_ip_on_launch: ip }) => [zone, ip]),
+      platform
+        .all('aws_subnet')
+        .map((subnet): unknown[] => [subnet['availability_zone'], subnet['map_public_ip_on_launch']]),
     ).toEqual([
       ['eu-central-1a', false],
       ['eu-central-1b', false],
@@ -110,7 +112,7 @@ describe('a VPC of its own', () => {
 });
 
 describe('an existing VPC', () => {
-  const { cidr: _, ...network } = dev.network;
+  const network = { ...dev.network, cidr: undefined };
   const existing = {
     vpcId: 'vpc-0a1b',
     subnetIds: ['subnet-0a', 'subnet-0b', 'subnet-0c'],
@@ -141,7 +143,7 @@ describe('an existing VPC', () => {
   test('has endpoints only where it is said', () => {
     const bare = synthesize({
       ...dev,
-      network: { ...network, cidr: undefined, existing, endpoints: [], peerings: [] },
+      network: { ...network, existing, endpoints: [], peerings: [] },
     });
     expect(Object.keys(endpoints(bare))).toEqual(['s3']);
     expect(bare.types()).not.toContain('aws_vpc_peering_connection');
