@@ -32,7 +32,7 @@ def create_namespace(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     _check_name("dbName", database.name)
     new_id, arn = new_id_and_arn(ctx.account, ctx.region, "namespace")
     settings = {"iamRoles": [], "logExports": [], "kmsKeyId": _AWS_OWNED_KEY}
-    namespace = Namespace(name, arn, database, settings, id=new_id)
+    namespace = Namespace(name, new_id, arn, database, settings)
     _configure(ctx, namespace, params)
     kept.namespaces[name] = namespace
     kept.tags[arn] = {tag["key"]: tag["value"] for tag in params.get("tags", [])}

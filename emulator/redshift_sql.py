@@ -147,7 +147,7 @@ def _is_common_table(table: exp.Table) -> bool:
     """Whether the name is one that a WITH around it defines."""
     scope = table.parent
     while scope is not None:
-        common = scope.args.get("with_") or scope.args.get("with")
+        common = scope.args.get("with_")
         if common is not None and table.name in {each.alias for each in common.expressions}:
             return True
         scope = scope.parent

@@ -1,6 +1,7 @@
 """Statements of the Redshift Data API: their states, and which there are. They last as long as the emulator (on AWS a
 day)."""
 
+import json
 import re
 import threading
 import uuid
@@ -98,7 +99,7 @@ class Statement:
             "WorkgroupName": submission.workgroup,
             "HasResultSet": self.result is not None,
             "ResultRows": rows,
-            "ResultSize": len(str(self.result.records)) if self.result else -1,
+            "ResultSize": len(json.dumps(self.result.records, default=len)) if self.result else -1,  # about, in bytes
             "RedshiftPid": 0,
             "RedshiftQueryId": 0,
             "SecretArn": submission.secret_arn,

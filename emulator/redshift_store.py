@@ -21,12 +21,12 @@ class Namespace:
     """Database and users. `settings` are those of its API fields that are told as they were given."""
 
     name: str
+    id: str
     arn: str
     database: Database
     settings: dict[str, Any]
     admin_password: str | None = None
     secret: FakeSecret | None = None  # in which Redshift keeps the administrator's password, when it manages it
-    id: str = ""
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -54,10 +54,10 @@ class Workgroup:
     """Compute for one namespace. `settings` are its API fields as they are told."""
 
     name: str
+    id: str
     arn: str
     namespace: Namespace
     settings: dict[str, Any]
-    id: str = ""
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def describe(self, status: str = "AVAILABLE") -> dict[str, Any]:

@@ -76,7 +76,7 @@ def create_workgroup(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
         **_default_network(ctx),
     }
     settings = _settings(ctx, name, initial, params)
-    kept.workgroups[name] = Workgroup(name, arn, namespace, settings, id=new_id)
+    kept.workgroups[name] = Workgroup(name, new_id, arn, namespace, settings)
     kept.tags[arn] = {tag["key"]: tag["value"] for tag in params.get("tags", [])}
     engine.start_in_background()
     return {"workgroup": kept.workgroups[name].describe("CREATING")}
