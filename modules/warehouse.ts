@@ -28,13 +28,13 @@ export interface WarehouseProps {
   /** What they let out is all that the warehouse reaches: Glue and S3 by HTTPS. Nobody needs to come in. */
   readonly securityGroupIds: readonly string[];
   /** Compute that a query begins with, in RPU (16 GB each): 4, or a multiple of 8 from 8 to 512. */
-  readonly baseCapacity: number;
+  readonly baseCapacityRpu: number;
   /** Up to where compute grows by itself, in RPU: a multiple of 8. */
-  readonly maxCapacity: number;
+  readonly maxCapacityRpu: number;
   /** Compute of a day, in RPU hours: what is asked after that is refused until the next day. */
   readonly dailyRpuHours: number;
   /** For how many days its logs of connections, users and statements are kept: a period that CloudWatch Logs offers. */
-  readonly logDays: number;
+  readonly retentionDays: number;
   /** Databases of the catalog that everybody who may query sees, each as an external schema of the same name. */
   readonly schemas: readonly Database[];
   /** Whether Terraform refuses to remove the namespace. */
@@ -64,8 +64,8 @@ export class Warehouse extends Construct {
     const workgroup = new RedshiftserverlessWorkgroup(this, 'workgroup', {
       workgroupName: props.workgroup,
       namespaceName: namespace.namespaceName,
-      baseCapacity: props.baseCapacity,
-      maxCapacity: props.maxCapacity,
+      baseCapacity: props.baseCapacityRpu,
+      maxCapacity: props.maxCapacityRpu,
       publiclyAccessible: false,
       enhancedVpcRouting: true, // otherwise it reaches Glue and S3 from AWS's network, past endpoints and groups
       subnetIds: [...props.subnetIds],
@@ -114,7 +114,11 @@ export class Warehouse extends Construct {
     // Redshift would make the groups itself, to be kept for ever.
     const logGroups = LOGS.map(
       (log) =>
-        new CloudwatchLogGroup(this, log, { name: logGroup(log), retentionInDays: props.logDays, kmsKeyId: key.arn }),
+        new CloudwatchLogGroup(this, log, {
+          name: logGroup(log),
+          retentionInDays: props.retentionDays,
+          kmsKeyId: key.arn,
+        }),
     );
     return new RedshiftserverlessNamespace(this, 'namespace', {
       namespaceName: props.namespace,
@@ -159,18 +163,18 @@ export class Warehouse extends Construct {
   }
 }
 
-function checkSizes({ workgroup, baseCapacity, maxCapacity, dailyRpuHours, subnetIds }: WarehouseProps): void {
-  check(baseCapacity === 4 || (baseCapacity % 8 === 0 && baseCapacity >= 8 && baseCapacity <= 512), {
-    name: `baseCapacity of ${workgroup}`,
-    value: baseCapacity,
+function checkSizes({ workgroup, baseCapacityRpu, maxCapacityRpu, dailyRpuHours, subnetIds }: WarehouseProps): void {
+  check(baseCapacityRpu === 4 || (baseCapacityRpu % 8 === 0 && baseCapacityRpu >= 8 && baseCapacityRpu <= 512), {
+    name: `baseCapacityRpu of ${workgroup}`,
+    value: baseCapacityRpu,
     expected: '4, or a multiple of 8 from 8 to 512 RPU',
-    remedy: 'set warehouse.baseCapacity in the environment',
+    remedy: 'set warehouse.baseCapacityRpu in the environment',
   });
-  check(maxCapacity % 8 === 0 && maxCapacity >= baseCapacity, {
-    name: `maxCapacity of ${workgroup}`,
-    value: maxCapacity,
-    expected: `a multiple of 8 of at least baseCapacity, ${baseCapacity} RPU`,
-    remedy: 'set warehouse.maxCapacity in the environment',
+  check(maxCapacityRpu % 8 === 0 && maxCapacityRpu >= baseCapacityRpu, {
+    name: `maxCapacityRpu of ${workgroup}`,
+    value: maxCapacityRpu,
+    expected: `a multiple of 8 of at least baseCapacityRpu, ${baseCapacityRpu} RPU`,
+    remedy: 'set warehouse.maxCapacityRpu in the environment',
   });
   check(Number.isInteger(dailyRpuHours) && dailyRpuHours >= 1, {
     name: `dailyRpuHours of ${workgroup}`,

@@ -18,10 +18,10 @@ function synthesize(changes: Partial<WarehouseProps> = {}, managedBy: 'customer'
     key: new Key(stack, 'key', { name: 'trackman', account: location.account, managedBy, deletionProtection: false }),
     subnetIds: ['subnet-a', 'subnet-b', 'subnet-c'],
     securityGroupIds: ['sg-warehouse'],
-    baseCapacity: 8,
-    maxCapacity: 32,
+    baseCapacityRpu: 8,
+    maxCapacityRpu: 32,
     dailyRpuHours: 10,
-    logDays: 90,
+    retentionDays: 90,
     schemas: [schema('lake', 'trackman_lake'), schema('marts', 'trackman_marts')],
     deletionProtection: true,
     ...changes,
@@ -194,11 +194,14 @@ test('who may query logs in to this workgroup, and follows own statements only',
 });
 
 test.each([
-  [{ baseCapacity: 5 }, 'baseCapacity of trackman is 5: expected 4, or a multiple of 8 from 8 to 512 RPU'],
-  [{ baseCapacity: 0 }, 'baseCapacity of trackman is 0'],
-  [{ baseCapacity: 520 }, 'baseCapacity of trackman is 520'],
-  [{ baseCapacity: 64 }, 'maxCapacity of trackman is 32: expected a multiple of 8 of at least baseCapacity, 64 RPU'],
-  [{ maxCapacity: 12 }, 'maxCapacity of trackman is 12'],
+  [{ baseCapacityRpu: 5 }, 'baseCapacityRpu of trackman is 5: expected 4, or a multiple of 8 from 8 to 512 RPU'],
+  [{ baseCapacityRpu: 0 }, 'baseCapacityRpu of trackman is 0'],
+  [{ baseCapacityRpu: 520 }, 'baseCapacityRpu of trackman is 520'],
+  [
+    { baseCapacityRpu: 64 },
+    'maxCapacityRpu of trackman is 32: expected a multiple of 8 of at least baseCapacityRpu, 64 RPU',
+  ],
+  [{ maxCapacityRpu: 12 }, 'maxCapacityRpu of trackman is 12'],
   [{ dailyRpuHours: 0 }, 'dailyRpuHours of trackman is 0: expected a whole number of RPU hours, at least 1'],
   [{ dailyRpuHours: 1.5 }, 'dailyRpuHours of trackman is 1.5'],
   [{ subnetIds: ['a', 'b'] }, 'subnetIds of trackman is ["a","b"]: expected at least three subnets, in three zones'],
@@ -206,7 +209,9 @@ test.each([
   expect(() => synthesize(changes)).toThrow(message);
 });
 
-test.each([4, 8, 512])('a base capacity of %d RPU is taken', (baseCapacity) => {
-  const { base_capacity } = synthesize({ baseCapacity, maxCapacity: 512 }).one('aws_redshiftserverless_workgroup');
-  expect(base_capacity).toBe(baseCapacity);
+test.each([4, 8, 512])('a base capacity of %d RPU is taken', (baseCapacityRpu) => {
+  const { base_capacity } = synthesize({ baseCapacityRpu, maxCapacityRpu: 512 }).one(
+    'aws_redshiftserverless_workgroup',
+  );
+  expect(base_capacity).toBe(baseCapacityRpu);
 });
