@@ -7,12 +7,12 @@ S3, whose permissions are not named after its operations, is in iam_s3.py.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moto.athena.models import athena_backends
 from moto.iam.models import iam_backends
-from moto.kms.models import kms_backends
+from moto.kms.models import Key, kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
 from emulator import athena_executions
@@ -21,11 +21,15 @@ from emulator.iam_policy import Context
 
 @dataclass(frozen=True)
 class Need:
-    """One permission: an IAM action on one resource, with the condition keys that are this action's own."""
+    """One permission: an IAM action on one resource, with the condition keys that are this action's own.
+
+    `via` is the service ("s3") that makes the call in the caller's name; None for the caller's own.
+    """
 
     action: str
     resource: str
     context: Context = field(default_factory=dict)
+    via: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def _glue(call: Call) -> list[str]:
     """A thing of the catalog needs permission on everything that it is in: table, database, catalog."""
     if tagged := call.text("ResourceArn"):
         return [tagged]
+    call = replace(call, account=call.text("CatalogId") or call.account)  # a catalog's id is the account that owns it
     operation, catalog = call.operation, call.arn("catalog")
     if re.search("Table|Partition|ColumnStatistics|UserDefinedFunction", operation):
         return _glue_in_database(call, catalog)
@@ -154,8 +159,11 @@ def _ssm_parameter(call: Call, name: str) -> str:
 
 
 def _kms(call: Call) -> list[str]:
-    given = call.text("KeyId", "TargetKeyId")
-    return [kms_key_arn(call.account, call.region, given)] if given else ["*"]
+    """An alias needs permission on both, alias and key."""
+    alias = call.text("AliasName")
+    given = call.text("KeyId", "TargetKeyId") or alias
+    key = [kms_key_arn(call.account, call.region, given)] if given else ["*"]
+    return [call.arn(alias), *key] if alias else key
 
 
 def kms_key_arn(account: str, region: str, given: str) -> str:
@@ -169,6 +177,12 @@ def kms_key_arn(account: str, region: str, given: str) -> str:
     else:
         key = f"key/{key}"
     return f"arn:aws:kms:{region}:{account}:{key}"
+
+
+def find_key(arn: str) -> Key | None:
+    """A key of any account, None when no key has that ARN."""
+    match = re.fullmatch(r"arn:aws:kms:([a-z0-9-]+):(\d{12}):key/(.+)", arn)
+    return kms_backends[match[2]][match[1]].keys.get(match[3]) if match else None
 
 
 def _logs(call: Call) -> list[str]:
