@@ -15,7 +15,7 @@ from moto.iam.models import iam_backends
 from moto.kms.models import Key, kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from emulator import athena_executions
+from emulator import athena_executions, athena_sql
 from emulator.iam_policy import Context
 
 
@@ -66,7 +66,8 @@ class Call:
 def needs(call: Call) -> list[Need]:
     """Every permission that the call needs; AWS checks them in this order and names the first that is missing."""
     resources = _RESOURCES.get(call.service, _any)(call)
-    return [Need(f"{call.service}:{call.operation}", resource) for resource in resources] + _passed_roles(call)
+    own = [Need(f"{call.service}:{call.operation}", resource) for resource in resources]
+    return own + _passed_roles(call) + _executed_statement(call)
 
 
 def _any(call: Call) -> list[str]:
@@ -136,6 +137,16 @@ def _athena_workgroups(call: Call) -> list[str]:
     found = {execution.submission.workgroup for execution in executions if execution}
     found |= {queries[each].workgroup.name for each in query_ids if each in queries}
     return sorted(found) or [call.text("WorkGroup", "Name") or "primary"]
+
+
+def _executed_statement(call: Call) -> list[Need]:
+    """EXECUTE takes the prepared statement from the workgroup."""
+    if f"{call.service}:{call.operation}" != "athena:StartQueryExecution":
+        return []
+    beginning = athena_sql.tokenize(call.text("QueryString") or "")[:1]
+    if not beginning or beginning[0].upper != "EXECUTE":
+        return []
+    return [Need("athena:GetPreparedStatement", workgroup) for workgroup in _athena(call)]
 
 
 def _secretsmanager(call: Call) -> list[str]:

@@ -36,6 +36,7 @@ SERVICES = [
     "emulator.glue_workflows",
     "emulator.schedules",
     "emulator.athena_definitions",
+    "emulator.athena_prepared",
     "emulator.athena",
 ]
 
