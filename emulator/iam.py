@@ -25,6 +25,7 @@ from emulator.iam_identities import Identity, find_role, identify
 from emulator.iam_policy import Decision, Effect, Policies, Principal, Request, decide, evaluate
 from emulator.iam_resources import Need
 from emulator.overlay import AwsError
+from emulator.request_log import RequestLog
 
 # Allowed to everybody, whatever the policies say.
 _ALWAYS_ALLOWED = {"sts:GetCallerIdentity"}
@@ -44,6 +45,25 @@ def trusts(role_arn: str, service: str) -> bool:
         return False
     request = Request(Principal(service=service), "sts:AssumeRole", role_arn, {})
     return evaluate(role.assume_role_policy_document, request) is Effect.ALLOW
+
+
+def require(account: str, access_key: str, action: str, resource: str) -> None:
+    """Authorize and log what an AWS service does in a role's name without a call that is seen here. Raises AwsError."""
+    identity, need = identify(account, access_key), Need(action, resource)
+    decision = _decide(need, identity, identity.context)
+    RequestLog.current.append(
+        identity.arn,
+        200 if decision.allowed else 403,
+        action=action,
+        resource=resource,
+        decision="allow" if decision.allowed else "deny",
+        permissions=[{"action": action, "resource": resource, "allowed": decision.allowed}],
+    )
+    if not decision.allowed:
+        message = (
+            f"User: {identity.arn} is not authorized to perform: {action} on resource: {resource} {decision.reason}"
+        )
+        raise AwsError("AccessDeniedException", message)
 
 
 def _authorize(response: BaseResponse, _request_class: type, _resource: str = "*") -> None:

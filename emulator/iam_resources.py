@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moto.athena.models import athena_backends
+from moto.glue.models import glue_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
@@ -63,7 +64,8 @@ def needs(call: Call) -> list[Need]:
     """Every permission that the call needs; AWS checks them in this order and names the first that is missing."""
     resources = _RESOURCES.get(call.service, _any)(call)
     action, context = f"{call.service}:{call.operation}", _context(call)
-    return [Need(action, resource, context) for resource in resources] + _passed_roles(call)
+    own = [Need(action, resource, context) for resource in resources]
+    return own + _passed_roles(call) + _catalog_key(call)
 
 
 def _context(call: Call) -> Context:
@@ -118,7 +120,37 @@ def _glue_in_database(call: Call, catalog: str) -> list[str]:
     return [catalog, call.arn(f"database/{database}"), *(call.arn(f"{kind}/{database}/{each}") for each in names)]
 
 
+def _catalog_key(call: Call) -> list[Need]:
+    """A catalog that is encrypted with a customer's key is read and written with it in the caller's name."""
+    if call.service != "glue" or not re.search("Database|Table|Partition|Connection|Function", call.operation):
+        return []
+    settings = glue_backends[call.account][call.region].data_catalog_encryption_settings.get(call.account, {})
+    at_rest = settings.get("EncryptionAtRest", {})
+    if at_rest.get("CatalogEncryptionMode") != "SSE-KMS" or "SseAwsKmsKeyId" not in at_rest:
+        return []
+    action = "kms:Decrypt" if re.match("(Batch)?Get|Search", call.operation) else "kms:GenerateDataKey"
+    return [Need(action, kms_key_arn(call.account, call.region, at_rest["SseAwsKmsKeyId"]))]
+
+
 # --- The other services
+
+
+_EC2_CREATED = {"CreateNetworkInterface": "network-interface/*"}
+_EC2_NAMED = {"SubnetId": "subnet", "SecurityGroupId": "security-group", "NetworkInterfaceId": "network-interface"}
+
+
+def _ec2(call: Call) -> list[str]:
+    """Network interfaces, with what they are made from; all else is asked for on everything."""
+    if not call.operation.endswith("NetworkInterface"):
+        return ["*"]
+    named = [
+        call.arn(f"{kind}/{value}")
+        for parameter, kind in _EC2_NAMED.items()
+        for name, value in call.parameters.items()
+        if re.fullmatch(rf"{parameter}(\.\d+)?", name)
+    ]
+    created = _EC2_CREATED.get(call.operation)
+    return named + ([call.arn(created)] if created else [])
 
 
 def _athena(call: Call) -> list[str]:
@@ -230,6 +262,7 @@ def _sts(call: Call) -> list[str]:
 
 _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "athena": _athena,
+    "ec2": _ec2,
     "glue": _glue,
     "iam": _iam,
     "kms": _kms,

@@ -1,4 +1,4 @@
-"""The clock of scheduled crawlers and triggers: looks once a minute at what is due.
+"""The clock of scheduled crawlers, triggers and rules of EventBridge: looks once a minute at what is due.
 
 It ticks always and fires only while the settings enable schedules (`--schedules`, POST /_emulator/schedules). With
 `--minute-seconds` its minutes are shorter, and its time runs ahead accordingly from the emulator's start on.
@@ -7,12 +7,15 @@ It ticks always and fires only while the settings enable schedules (`--schedules
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from moto.events.models import EventsBackend, events_backends
 from moto.glue.models import FakeTrigger, GlueBackend, glue_backends
 
 from emulator import glue_workflow_runs, settings
+from emulator.cron import Cron
 from emulator.glue_crawlers import Crawler
 from emulator.glue_events import emit
 from emulator.overlay import AwsError
@@ -29,6 +32,9 @@ def fire_due(now: datetime) -> None:
         for trigger in list(backend.triggers.values()):
             if trigger.trigger_type == "SCHEDULED" and trigger.state == "ACTIVATED" and trigger.is_due(now):
                 _fire(backend, trigger)
+    for regions in list(events_backends.values()):
+        for backend in list(regions.values()):
+            _send_scheduled_events(backend, now)
 
 
 def _fire(backend: GlueBackend, trigger: FakeTrigger) -> None:
@@ -37,6 +43,25 @@ def _fire(backend: GlueBackend, trigger: FakeTrigger) -> None:
         glue_workflow_runs.fire_by_schedule(backend.account_id, backend.region_name, trigger)
     except AwsError as error:
         _log.error("trigger %s: %s", trigger.name, error.message)
+
+
+def _send_scheduled_events(backend: EventsBackend, now: datetime) -> None:
+    """The events of rules with a schedule, which only the default bus has."""
+    for rule in list(backend.event_buses["default"].rules.values()):
+        if rule.state == "ENABLED" and rule.scheduled_expression and Cron.parse(rule.scheduled_expression).is_due(now):
+            _log.info("rule %s is due", rule.name)
+            event = {
+                "version": "0",
+                "id": str(uuid.uuid4()),
+                "detail-type": "Scheduled Event",
+                "source": "aws.events",
+                "account": backend.account_id,
+                "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "region": backend.region_name,
+                "resources": [rule.arn],
+                "detail": {},
+            }
+            rule.send_to_targets(event)
 
 
 def _crawl(crawler: Crawler) -> None:

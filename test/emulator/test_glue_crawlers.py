@@ -381,7 +381,10 @@ def test_running_crawler_can_only_be_stopped(crawlers, silent_connection):
     assert crawlers.get(name)["CrawlElapsedTime"] >= 0
     running = f"Crawler with name {name} has already started"
     assert refusal(glue.start_crawler, Name=name) == ("CrawlerRunningException", running)
-    assert refusal(glue.update_crawler, Name=name, TablePrefix="x")[0] == "CrawlerRunningException"
+    assert refusal(glue.update_crawler, Name=name, TablePrefix="x") == (
+        "InvalidInputException",
+        "Cannot update Crawler while running. Please stop crawl or wait until it completes to update.",
+    )
     assert refusal(glue.delete_crawler, Name=name)[0] == "CrawlerRunningException"
     assert glue.list_crawls(CrawlerName=name)["Crawls"][0]["State"] == "RUNNING"
 
@@ -435,11 +438,19 @@ def test_crawls_are_listed_newest_first_filtered_and_in_pages(crawlers, source):
     assert filtered("START_TIME", "LT", str(last_start)) == [ids[1], ids[0]]
 
 
-def test_s3_targets_are_not_emulated(crawlers):
-    name = crawlers.create(Targets={"S3Targets": [{"Path": "s3://lake/raw"}]})
+@pytest.mark.parametrize(
+    ("definition", "named"),
+    [
+        ({"Targets": {"DynamoDBTargets": [{"Path": "shots"}]}}, "DynamoDBTargets"),
+        ({"RecrawlPolicy": {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}}, "CRAWL_NEW_FOLDERS_ONLY"),
+        ({"Configuration": json.dumps({"Version": 1.0, "Grouping": {"TableLevelConfiguration": 2}})}, "Grouping"),
+    ],
+)
+def test_what_is_not_emulated_is_named(crawlers, definition, named):
+    name = crawlers.create(**definition)
     code, message = refusal(crawlers.glue.start_crawler, Name=name)
     assert code == "NotImplementedByEmulator"
-    assert "S3Targets" in message
+    assert named in message
 
 
 def test_state_changes_are_events(crawlers, source):
