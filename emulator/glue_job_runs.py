@@ -181,7 +181,7 @@ class JobRun:
         """Run the job; return its last state and the error message."""
         credentials = assume(self.account, self.definition["Role"], "GlueJobRunnerSession")
         program = JobProgram(self.definition["Command"], self._arguments(), self.job.name, self.id, self.region)
-        connections = self.definition.get("Connections", {}).get("Connections", [])
+        connections = (self.definition.get("Connections") or {}).get("Connections", [])
         with glue_network.entered(connections, functools.partial(credentials.client, region=self.region)):
             launch = prepare(program, credentials, directory)
             return self._follow(launch, credentials, directory)

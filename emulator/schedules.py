@@ -7,14 +7,13 @@ It ticks always and fires only while the settings enable schedules (`--schedules
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from moto.events.models import EventsBackend, events_backends
 from moto.glue.models import FakeTrigger, GlueBackend, glue_backends
 
-from emulator import glue_workflow_runs, settings
+from emulator import event_rules, glue_workflow_runs, settings
 from emulator.cron import Cron
 from emulator.glue_crawlers import Crawler
 from emulator.glue_events import emit
@@ -50,18 +49,7 @@ def _send_scheduled_events(backend: EventsBackend, now: datetime) -> None:
     for rule in list(backend.event_buses["default"].rules.values()):
         if rule.state == "ENABLED" and rule.scheduled_expression and Cron.parse(rule.scheduled_expression).is_due(now):
             _log.info("rule %s is due", rule.name)
-            event = {
-                "version": "0",
-                "id": str(uuid.uuid4()),
-                "detail-type": "Scheduled Event",
-                "source": "aws.events",
-                "account": backend.account_id,
-                "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "region": backend.region_name,
-                "resources": [rule.arn],
-                "detail": {},
-            }
-            rule.send_to_targets(event)
+            event_rules.emit(backend.account_id, backend.region_name, "aws.events", "Scheduled Event", {}, [rule.arn])
 
 
 def _crawl(crawler: Crawler) -> None:
