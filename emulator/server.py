@@ -26,6 +26,7 @@ SERVICES = [
     "emulator.rds",
     "emulator.rds_parameter_groups",
     "emulator.rds_subnet_groups",
+    "emulator.lake_formation",
     "emulator.glue_catalog",
     "emulator.glue_classifiers",
     "emulator.glue_connections",
