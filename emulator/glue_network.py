@@ -13,6 +13,8 @@ from moto.ec2.models import ec2_backends
 
 from emulator.overlay import AwsError
 
+_TAG = "aws-glue-service-resource"
+
 
 class NetworkError(Exception):
     """The network cannot be entered; the message is what Glue shows."""
@@ -78,10 +80,12 @@ def _attach(required: Mapping[str, Any], ec2: Any) -> str:
         _check_reachability(required["SubnetId"], required["SecurityGroupIdList"], ec2)
         interface = ec2.create_network_interface(
             SubnetId=required["SubnetId"], Groups=required["SecurityGroupIdList"], Description="Attached to Glue"
-        )
+        )["NetworkInterface"]["NetworkInterfaceId"]
+        ec2.create_tags(Resources=[interface], Tags=[{"Key": _TAG, "Value": "true"}])
+        ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
     except ClientError as error:
         raise NetworkError(str(error)) from error
-    return interface["NetworkInterface"]["NetworkInterfaceId"]
+    return interface
 
 
 def _check_reachability(subnet_id: str, group_ids: Sequence[str], ec2: Any) -> None:
@@ -93,6 +97,8 @@ def _check_reachability(subnet_id: str, group_ids: Sequence[str], ec2: Any) -> N
             f"your inbound rule can be restricted to the same security group ({', '.join(group_ids)})"
         )
     (subnet,) = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+    if not ec2.describe_vpc_attribute(VpcId=subnet["VpcId"], Attribute="enableDnsSupport")["EnableDnsSupport"]["Value"]:
+        raise NetworkError(f"VPC {subnet['VpcId']} has no DNS: enableDnsSupport must be true")
     if not _reaches_s3(subnet, ec2):
         raise NetworkError(
             f"VPC S3 endpoint validation failed for SubnetId: {subnet_id}. VPC: {subnet['VpcId']}. "

@@ -73,6 +73,8 @@ def _context(call: Call) -> Context:
     if call.service == "redshift-data" and (statement_id := call.text("Id")):
         statement = redshift_statements.find(call.account, call.region, statement_id)
         return {"redshift-data:statement-owner-iam-userid": statement.submission.owner} if statement else {}
+    if (call.service, call.operation) in (("ec2", "CreateTags"), ("ec2", "DeleteTags")):
+        return {"aws:tagkeys": [key for name, key in call.parameters.items() if re.fullmatch(r"Tag\.\d+\.Key", name)]}
     return {}
 
 
@@ -140,7 +142,11 @@ _EC2_NAMED = {"SubnetId": "subnet", "SecurityGroupId": "security-group", "Networ
 
 
 def _ec2(call: Call) -> list[str]:
-    """Network interfaces, with what they are made from; all else is asked for on everything."""
+    """Network interfaces, with what they are made from, and their tags; all else is asked for on everything."""
+    if call.operation in ("CreateTags", "DeleteTags"):
+        ids = [value for name, value in call.parameters.items() if re.fullmatch(r"ResourceId\.\d+", name)]
+        if all(each.startswith("eni-") for each in ids):
+            return [call.arn(f"network-interface/{each}") for each in ids]
     if not call.operation.endswith("NetworkInterface"):
         return ["*"]
     named = [

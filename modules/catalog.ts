@@ -92,7 +92,7 @@ export class Database extends Construct {
 
   /** Lake Formation knows roles; whoever a policy is attached to is granted by its administrators. */
   private grantByLakeFormation(grantee: Grantee, access: 'read' | 'write'): void {
-    if (grantee instanceof Role) this.props.lakeFormation.grant(grantee, this.name, access);
+    if (grantee instanceof Role) this.props.lakeFormation.grant(grantee, this, access);
   }
 }
 
@@ -143,7 +143,7 @@ export class Catalog extends Construct {
 
   /** Where Glue's own classifiers would guess: an array they take as one column, a header of mere text as data. */
   private classify(): string[] {
-    const { classifiers } = names.landing;
+    const { classifiers } = names;
     const json = new GlueClassifier(this, 'telemetry-json', {
       name: classifiers.json,
       jsonClassifier: { jsonPath: '$[*]' },

@@ -85,7 +85,7 @@ export class Crawler extends Construct {
         Version: 1,
         CrawlerOutput: { Partitions: { AddOrUpdateBehavior: 'InheritFromTable' } },
       }),
-      dependsOn: security.keepLogs('crawler', 'crawlers', role),
+      dependsOn: security.keepLogs('crawlers', role, props.roleName),
     }).name;
   }
 }

@@ -48,34 +48,33 @@ export class GlueSecurity extends Construct {
   }
 
   /**
-   * Makes the log groups of whoever acts as `role`, and allows to write there. What is logged before they are there goes
-   * to groups that Glue makes and that keep it for ever: what writes depends on what this returns.
-   * @param id tells the groups from others
+   * Makes the log groups of whoever acts as the role, and allows to write there. What is logged before they are there
+   * goes to groups that Glue makes and that keep it for ever: what writes depends on what this returns.
    */
-  keepLogs(id: string, writer: LogWriter, role: Role): CloudwatchLogGroup[] {
-    const { location } = this.props;
-    const groups = this.groupNames(writer, role).map((name, index) => this.group(`${id}-logs-${index}`, name));
+  keepLogs(writer: LogWriter, role: Role, roleName: string): CloudwatchLogGroup[] {
+    const groups = this.groupNames(writer, roleName);
     role.allow({
       actions: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents', 'logs:AssociateKmsKey'],
-      resources: groups.map(({ name }) => arn('logs', location, `log-group:${name}:*`)),
+      resources: groups.map((name) => arn('logs', this.props.location, `log-group:${name}:*`)),
     });
-    return groups;
+    return groups.map((name) => this.group(name));
   }
 
   /** Where Glue logs to: with a security configuration to groups of each role's own, else to common ones. */
-  private groupNames(writer: LogWriter, { name: role }: Role): string[] {
+  private groupNames(writer: LogWriter, role: string): string[] {
     const base = `/aws-glue/${writer}`;
-    const own = this.configuration;
+    const own = this.configuration && this.props.name;
     if (writer === 'crawlers') return [own === undefined ? base : `${base}-role/${role}-${own}`];
     return ['output', 'error'].map((part) =>
       own === undefined ? `${base}/${part}` : `${base}/${own}-role/${role}/${part}`,
     );
   }
 
-  private group(id: string, name: string): CloudwatchLogGroup {
+  private group(name: string): CloudwatchLogGroup {
     const { key, retentionDays } = this.props;
     const known = this.groups.get(name);
     if (known) return known;
+    const id = name.slice(1).replaceAll('/', '-');
     const group = new CloudwatchLogGroup(this, id, { name, kmsKeyId: key.arn, retentionInDays: retentionDays });
     this.groups.set(name, group);
     return group;

@@ -1,6 +1,7 @@
 import { LakeformationDataLakeSettings } from '@cdktf/provider-aws/lib/lakeformation-data-lake-settings';
 import { LakeformationPermissions } from '@cdktf/provider-aws/lib/lakeformation-permissions';
 import { Construct } from 'constructs';
+import type { Database } from './catalog';
 import type { Role } from './role';
 import { check } from './validation';
 
@@ -41,19 +42,19 @@ export class LakeFormation extends Construct {
   }
 
   /** Grants what IAM policies allow a role on a database and its tables; nothing where IAM decides alone. */
-  grant(role: Role, database: string, access: 'read' | 'write'): void {
+  grant(role: Role, database: Database, access: 'read' | 'write'): void {
     if (this.mode === 'iam') return;
     const to = { principal: role.arn, dependsOn: [this.settings] };
-    const id = `${role.node.path}-${database}`.replaceAll('/', '-');
+    const id = `${role.node.path}-${database.node.id}`.replaceAll('/', '-');
     new LakeformationPermissions(this, `${id}-database`, {
       ...to,
       permissions: DATABASE[access],
-      database: { name: database },
+      database: { name: database.name },
     });
     new LakeformationPermissions(this, `${id}-tables`, {
       ...to,
       permissions: TABLES[access],
-      table: { databaseName: database, wildcard: true },
+      table: { databaseName: database.name, wildcard: true },
     });
   }
 }

@@ -40,10 +40,10 @@ export const names = {
     workflow: 'landing',
     trigger: 'landing-event',
     rules: { objects: 'trackman-landing-objects', schedule: 'trackman-landing-schedule' },
-    /** Folders of the landing zone, one a feed. */
-    prefixes: { telemetry: 'telemetry/' },
-    classifiers: { json: 'telemetry-json', csv: 'telemetry-csv' },
   },
+  /** Folders of the landing zone, one a feed. */
+  feeds: { telemetry: 'telemetry/' },
+  classifiers: { json: 'telemetry-json', csv: 'telemetry-csv' },
   /** Glue's connection for what only needs to be in the network, and its security configuration. */
   glue: { networkConnection: 'trackman-network', securityConfiguration: 'trackman' },
   workgroups: { analysts: 'analysts', pipeline: 'pipeline' },

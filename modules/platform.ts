@@ -106,7 +106,7 @@ export class Platform extends TerraformStack {
       }),
       include,
     }));
-    const landing = { bucket: lake.landing, prefixes: Object.values(names.landing.prefixes) };
+    const landing = { bucket: lake.landing, prefixes: Object.values(names.feeds) };
     new Crawler(this, 'crawler', {
       name: names.crawler,
       roleName: names.roles.crawler,
@@ -156,7 +156,7 @@ export class Platform extends TerraformStack {
       schedules: environment.schedules,
       workers: environment.sparkJobs,
       budgets: environment.latency,
-      snapshotDays: environment.lake.versionDays,
+      snapshotDays: 7, // a value of the environment: lake.snapshotDays
     });
 
     const { analysts } = new Analytics(this, 'analytics', {

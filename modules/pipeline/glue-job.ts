@@ -73,7 +73,7 @@ export class GlueJob extends Construct {
       maxRetries: props.retries,
       timeout: STOP_AT_BUDGETS * props.budgetMinutes,
       notificationProperty: { notifyDelayAfter: props.budgetMinutes },
-      dependsOn: props.security.keepLogs(props.name, spark ? 'jobs' : 'python-jobs', this.role),
+      dependsOn: props.security.keepLogs(spark ? 'jobs' : 'python-jobs', this.role, props.roleName),
     }).name;
   }
 }

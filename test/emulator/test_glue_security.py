@@ -12,6 +12,7 @@ from glue_support import GlueJobs, wait_for
 from roles import Role, allow
 
 LOGS = f"logs.{REGION}.amazonaws.com"
+DESCRIBED = ["NetworkInterfaces", "RouteTables", "SecurityGroups", "Subnets", "VpcAttribute", "VpcEndpoints"]
 LOG_USES = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
 
 
@@ -286,17 +287,14 @@ def test_job_enters_its_network_as_its_role(jobs, network, emulator):
     assert run["JobRunState"] == "FAILED"
     assert "ec2:DescribeSecurityGroups" in run["ErrorMessage"]
 
-    subnet, group = (
-        f"arn:aws:ec2:{REGION}:{ACCOUNT}:{each}"
-        for each in (f"subnet/{network.subnet}", f"security-group/{network.group}")
-    )
-    interfaces = f"arn:aws:ec2:{REGION}:{ACCOUNT}:network-interface/*"
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
+    interfaces = f"{arn}:network-interface/*"
+    made_from = [f"{arn}:subnet/{network.subnet}", f"{arn}:security-group/{network.group}"]
+    only_glues_tag = {"ForAllValues:StringEquals": {"aws:TagKeys": ["aws-glue-service-resource"]}}
     role = jobs.new_role(
-        allow(["s3:*", "logs:*", "glue:GetConnection"]),
-        allow(
-            ["ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeRouteTables", "ec2:DescribeVpcEndpoints"]
-        ),
-        allow("ec2:CreateNetworkInterface", [subnet, group, interfaces]),
+        allow(["s3:*", "logs:*", "glue:GetConnection", *(f"ec2:Describe{each}" for each in DESCRIBED)]),
+        allow("ec2:CreateNetworkInterface", [*made_from, interfaces]),
+        allow("ec2:CreateTags", interfaces, Condition=only_glues_tag),
         allow("ec2:DeleteNetworkInterface", interfaces),
     )
     job = jobs.create("print('inside')", Role=role.name, Connections={"Connections": [connection]})
