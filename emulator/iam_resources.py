@@ -7,13 +7,12 @@ S3, whose permissions are not named after its operations, is in iam_s3.py.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moto.athena.models import athena_backends
-from moto.glue.models import glue_backends
 from moto.iam.models import iam_backends
-from moto.kms.models import kms_backends
+from moto.kms.models import Key, kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
 from emulator import athena_executions, redshift_statements, redshift_store
@@ -22,11 +21,15 @@ from emulator.iam_policy import Context
 
 @dataclass(frozen=True)
 class Need:
-    """One permission: an IAM action on one resource, with the condition keys that are this action's own."""
+    """One permission: an IAM action on one resource, with the condition keys that are this action's own.
+
+    `via` is the service ("s3") that makes the call in the caller's name; None for the caller's own.
+    """
 
     action: str
     resource: str
     context: Context = field(default_factory=dict)
+    via: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def needs(call: Call) -> list[Need]:
     resources = _RESOURCES.get(call.service, _any)(call)
     action, context = f"{call.service}:{call.operation}", _context(call)
     own = [Need(action, resource, context) for resource in resources]
-    return own + _passed_roles(call) + _catalog_key(call)
+    return own + _passed_roles(call)
 
 
 def _context(call: Call) -> Context:
@@ -97,6 +100,7 @@ def _glue(call: Call) -> list[str]:
     """A thing of the catalog needs permission on everything that it is in: table, database, catalog."""
     if tagged := call.text("ResourceArn"):
         return [tagged]
+    call = replace(call, account=call.text("CatalogId") or call.account)  # a catalog's id is the account that owns it
     operation, catalog = call.operation, call.arn("catalog")
     if re.search("Table|Partition|ColumnStatistics|UserDefinedFunction", operation):
         return _glue_in_database(call, catalog)
@@ -120,18 +124,6 @@ def _glue_in_database(call: Call, catalog: str) -> list[str]:
     name = call.text("TableName", "Name", "FunctionName", "TableInput.Name", "FunctionInput.Name")
     names = call.texts("TablesToDelete") or [name or "*"]
     return [catalog, call.arn(f"database/{database}"), *(call.arn(f"{kind}/{database}/{each}") for each in names)]
-
-
-def _catalog_key(call: Call) -> list[Need]:
-    """A catalog that is encrypted with a customer's key is read and written with it in the caller's name."""
-    if call.service != "glue" or not re.search("Database|Table|Partition|Connection|Function", call.operation):
-        return []
-    settings = glue_backends[call.account][call.region].data_catalog_encryption_settings.get(call.account, {})
-    at_rest = settings.get("EncryptionAtRest", {})
-    if at_rest.get("CatalogEncryptionMode") != "SSE-KMS" or "SseAwsKmsKeyId" not in at_rest:
-        return []
-    action = "kms:Decrypt" if re.match("(Batch)?Get|Search", call.operation) else "kms:GenerateDataKey"
-    return [Need(action, kms_key_arn(call.account, call.region, at_rest["SseAwsKmsKeyId"]))]
 
 
 # --- The other services
@@ -201,8 +193,11 @@ def _ssm_parameter(call: Call, name: str) -> str:
 
 
 def _kms(call: Call) -> list[str]:
-    given = call.text("KeyId", "TargetKeyId")
-    return [kms_key_arn(call.account, call.region, given)] if given else ["*"]
+    """An alias needs permission on both, alias and key."""
+    alias = call.text("AliasName")
+    given = call.text("KeyId", "TargetKeyId") or alias
+    key = [kms_key_arn(call.account, call.region, given)] if given else ["*"]
+    return [call.arn(alias), *key] if alias else key
 
 
 def kms_key_arn(account: str, region: str, given: str) -> str:
@@ -216,6 +211,12 @@ def kms_key_arn(account: str, region: str, given: str) -> str:
     else:
         key = f"key/{key}"
     return f"arn:aws:kms:{region}:{account}:{key}"
+
+
+def find_key(arn: str) -> Key | None:
+    """A key of any account, None when no key has that ARN."""
+    match = re.fullmatch(r"arn:aws:kms:([a-z0-9-]+):(\d{12}):key/(.+)", arn)
+    return kms_backends[match[2]][match[1]].keys.get(match[3]) if match else None
 
 
 def _logs(call: Call) -> list[str]:

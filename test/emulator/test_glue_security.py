@@ -137,31 +137,6 @@ def test_crawler_of_a_configuration_is_logged_by_role(jobs, emulator):
     assert jobs.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["kmsKeyId"]
 
 
-@pytest.mark.parametrize("log_group", [None, "/others/*"])
-def test_log_group_needs_a_key_that_its_service_may_use(emulator, log_group):
-    logs, key = emulator.client("logs"), create_key(emulator, log_group)
-    name = f"/mine/{uuid.uuid4().hex[:8]}"
-    refused = (
-        "InvalidParameterException",
-        "The specified KMS key does not exist or is not allowed to be used with Arn",
-    )
-    code, message = refusal(logs.create_log_group, logGroupName=name, kmsKeyId=key)
-    assert (code, message.startswith(refused[1])) == (refused[0], True)
-    logs.create_log_group(logGroupName=name)
-    assert refusal(logs.associate_kms_key, logGroupName=name, kmsKeyId=key)[0] == refused[0]
-
-
-def test_log_group_is_put_under_a_key_and_taken_from_it(emulator):
-    logs, key = emulator.client("logs"), create_key(emulator, "/mine/*")
-    name = f"/mine/{uuid.uuid4().hex[:8]}"
-    logs.create_log_group(logGroupName=name)
-    logs.associate_kms_key(logGroupName=name, kmsKeyId=key)
-    assert logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]["kmsKeyId"] == key
-    logs.disassociate_kms_key(logGroupName=name)
-    assert "kmsKeyId" not in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]
-    assert refusal(logs.associate_kms_key, logGroupName="/nobodys", kmsKeyId=key)[0] == "ResourceNotFoundException"
-
-
 # --- The catalog's key
 
 
