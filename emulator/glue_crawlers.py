@@ -65,7 +65,9 @@ class Crawler(Scheduled, FakeCrawler):
 
     def _refuse_what_is_not_emulated(self) -> None:
         targets = {kind for kind, targets in self.targets.items() if targets} - {"JdbcTargets", "S3Targets"}
-        queues = {name for target in self.s3_targets for name in target if name.endswith("EventQueueArn")}
+        queues = {
+            name for target in self.s3_targets for name, arn in target.items() if arn and name.endswith("EventQueueArn")
+        }
         configuration = json.loads(self.configuration or "{}")
         settings = configuration.keys() - {"Version", "CrawlerOutput"}
         # Partitions always get the table's columns, which is what InheritFromTable asks for.

@@ -184,7 +184,7 @@ class Crawl:
             with self._noting_failure(read, connection, log), glue_network.entered([connection], client):
                 read.add(glue_crawl_source.read_tables(target, client))
         for target in self.crawler.s3_targets:
-            through = [target["ConnectionName"]] if "ConnectionName" in target else []
+            through = [target["ConnectionName"]] if target.get("ConnectionName") else []
             with self._noting_failure(read, target["Path"], log), glue_network.entered(through, client):
                 read.add(glue_crawl_s3.read_tables(target, classifiers, client))
         return read

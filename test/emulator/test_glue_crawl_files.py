@@ -308,6 +308,11 @@ def test_empty_folder_has_no_tables(landing, folder):
     assert landing.crawled(folder, {"": ""}) == {}
 
 
+def test_what_terraform_leaves_empty_is_not_given(landing, folder):
+    target = {"ConnectionName": "", "EventQueueArn": "", "DlqEventQueueArn": ""}
+    assert set(landing.crawled(folder, {"a.csv": SHOTS_CSV}, target=target)) == {"feed"}
+
+
 def test_exclusions_and_samples(landing, folder):
     files = {"a.csv": SHOTS_CSV, "b.csv": SHOTS_CSV, "c.csv": SHOTS_CSV, "old/x.json": BAYS_JSON, "a.tmp": "?"}
     target = {"Exclusions": ["old/**", "*.tmp"], "SampleSize": 1}

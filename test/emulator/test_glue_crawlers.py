@@ -11,7 +11,7 @@ import pg8000.native
 import pytest
 from botocore.exceptions import ClientError
 from conftest import ACCOUNT, REGION, Emulator
-from glue_support import TRUST_GLUE, wait_for
+from glue_support import TRUST_GLUE, GlueJobs, wait_for
 from roles import Role, allow
 
 from emulator.certificates import Authority
@@ -370,6 +370,31 @@ def silent_connection(source) -> Iterator[socket.socket]:
         source.connect("silent", JDBC_CONNECTION_URL=f"jdbc:postgresql://127.0.0.1:{server.getsockname()[1]}/golf")
         yield server
     source.glue.delete_connection(ConnectionName="silent")
+
+
+def test_crawl_that_hangs_holds_neither_workflows_nor_what_was_found_before(crawlers, silent_connection, source):
+    glue, jobs = crawlers.glue, GlueJobs(source.emulator)
+    crawlers.crawl(name := crawlers.create("golf/public/shots"))
+    before = crawlers.tables(name)
+    glue.update_crawler(Name=name, Targets={"JdbcTargets": [{"ConnectionName": "silent", "Path": "golf/public/shots"}]})
+    glue.start_crawler(Name=name)
+    client, _ = silent_connection.accept()
+    glue.create_workflow(Name=name, MaxConcurrentRuns=1)
+    glue.create_trigger(
+        Name=name, Type="ON_DEMAND", WorkflowName=name, Actions=[{"JobName": jobs.create("print('ingested')")}]
+    )
+    for _ in range(2):
+        run_id = glue.start_workflow_run(Name=name)["RunId"]
+        run = wait_for(
+            lambda run_id=run_id: glue.get_workflow_run(Name=name, RunId=run_id)["Run"],
+            lambda run: run["Status"] != "RUNNING",
+        )
+        assert (run["Status"], run["Statistics"]["SucceededActions"]) == ("COMPLETED", 1)
+    assert crawlers.get(name)["State"] == "RUNNING"
+    assert crawlers.tables(name) == before
+    client.close()
+    assert crawlers.await_ready(name)["LastCrawl"]["Status"] == "FAILED"
+    assert crawlers.tables(name) == before
 
 
 def test_running_crawler_can_only_be_stopped(crawlers, silent_connection):
