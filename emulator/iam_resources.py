@@ -76,6 +76,8 @@ def _context(call: Call) -> Context:
     if call.service == "redshift-data" and (statement_id := call.text("Id")):
         statement = redshift_statements.find(call.account, call.region, statement_id)
         return {"redshift-data:statement-owner-iam-userid": statement.submission.owner} if statement else {}
+    if (call.service, call.operation) in (("ec2", "CreateTags"), ("ec2", "DeleteTags")):
+        return {"aws:tagkeys": [key for name, key in call.parameters.items() if re.fullmatch(r"Tag\.\d+\.Key", name)]}
     return {}
 
 
@@ -125,6 +127,28 @@ def _glue_in_database(call: Call, catalog: str) -> list[str]:
 
 
 # --- The other services
+
+
+_EC2_CREATED = {"CreateNetworkInterface": "network-interface/*"}
+_EC2_NAMED = {"SubnetId": "subnet", "SecurityGroupId": "security-group", "NetworkInterfaceId": "network-interface"}
+
+
+def _ec2(call: Call) -> list[str]:
+    """Network interfaces, with what they are made from, and their tags; all else is asked for on everything."""
+    if call.operation in ("CreateTags", "DeleteTags"):
+        ids = [value for name, value in call.parameters.items() if re.fullmatch(r"ResourceId\.\d+", name)]
+        if all(each.startswith("eni-") for each in ids):
+            return [call.arn(f"network-interface/{each}") for each in ids]
+    if not call.operation.endswith("NetworkInterface"):
+        return ["*"]
+    named = [
+        call.arn(f"{kind}/{value}")
+        for parameter, kind in _EC2_NAMED.items()
+        for name, value in call.parameters.items()
+        if re.fullmatch(rf"{parameter}(\.\d+)?", name)
+    ]
+    created = _EC2_CREATED.get(call.operation)
+    return named + ([call.arn(created)] if created else [])
 
 
 def _athena(call: Call) -> list[str]:
@@ -255,6 +279,7 @@ def _sts(call: Call) -> list[str]:
 
 _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "athena": _athena,
+    "ec2": _ec2,
     "glue": _glue,
     "iam": _iam,
     "kms": _kms,
