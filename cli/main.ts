@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { bootstrapCommand } from './commands/bootstrap';
 import { localCommand } from './commands/local';
 import { migrateCommand } from './commands/migrate';
+import { statusCommand } from './commands/status';
 import { ExitCode, FailedError, InputError } from './errors';
 
 // The warning is about versions of the SDK to come; ours are pinned and run on every Node that we support.
@@ -16,6 +17,7 @@ function program(): Command {
     .exitOverride() // bad usage is thrown to `main`, which knows the exit codes
     .addCommand(bootstrapCommand())
     .addCommand(migrateCommand())
+    .addCommand(statusCommand())
     .addCommand(localCommand());
   inherit(trackman);
   return trackman;

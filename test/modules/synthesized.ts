@@ -1,12 +1,13 @@
 /** Reads what a stack synthesizes to, as Terraform will. */
 import { Testing, type TerraformStack } from 'cdktf';
 import type { Environment } from '../../envs/environment';
+import project from '../../cdktf.json';
 import { Platform } from '../../modules/platform';
 
 /** A resource's or a data source's configuration. */
 export type Configuration = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
 
-type Blocks = Record<string, Record<string, Configuration>>;
+export type Blocks = Record<string, Record<string, Configuration>>;
 
 export interface Statement {
   readonly Effect: string;
@@ -19,7 +20,8 @@ export class Synthesized {
   readonly terraform: Configuration;
   readonly provider: Configuration;
   private readonly data: Blocks;
-  private readonly resource: Blocks;
+  /** Type → id → configuration. */
+  readonly resource: Blocks;
 
   constructor(stack: TerraformStack) {
     const config = JSON.parse(Testing.synth(stack)) as Configuration;
@@ -49,23 +51,35 @@ export class Synthesized {
     return this.all(type).map(physicalName).sort();
   }
 
-  dataSource(type: string): Configuration {
-    return Object.values(this.data[type]!)[0]!;
+  /** The data source of a type that reads this name. */
+  dataSource(type: string, name: string): Configuration {
+    return Object.values(this.data[type]!).find((each) => each['name'] === name)!;
   }
 
-  /** What a role's own policy allows. */
+  /** What a role may do, by its own policy or by one of the platform's that is attached to it. */
   permissions(role: string): Statement[] {
-    const { policy } = this.all('aws_iam_role_policy').find((each) => each['role'] === role)!;
-    return (JSON.parse(policy as string) as { Statement: Statement[] }).Statement;
+    const own = this.all('aws_iam_role_policy').filter((each) => each['role'] === role);
+    const attached = this.all('aws_iam_role_policy_attachment')
+      .filter((each) => each['role'] === role)
+      .flatMap(({ policy_arn: arn }) =>
+        this.all('aws_iam_policy').filter(({ name }) => arn === `<aws_iam_policy ${name} arn>`),
+      );
+    return [...own, ...attached].flatMap(
+      ({ policy }) => (JSON.parse(policy as string) as { Statement: Statement[] }).Statement,
+    );
   }
 }
 
-export function synthesize(environment: Environment): Synthesized {
-  return new Synthesized(new Platform(Testing.app(), environment));
+/** @param context cdktf's, as cdktf.json has it unless given */
+export function synthesize(environment: Environment, context: Record<string, unknown> = project.context): Synthesized {
+  return new Synthesized(new Platform(Testing.app({ context }), environment));
 }
 
 function physicalName(configuration: Configuration): string {
-  return (configuration['name'] ?? configuration['identifier'] ?? configuration['bucket']) as string;
+  return (configuration['name'] ??
+    configuration['identifier'] ??
+    configuration['bucket'] ??
+    configuration['description']) as string;
 }
 
 /** References to configured values as the values; others as `<type name attribute>`, without cdktf's generated ids. */
