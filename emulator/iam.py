@@ -214,7 +214,7 @@ def _guard(action: str, resource: str) -> _Guard:
         return _Guard(role and role.assume_role_policy_document, account, "role trust policy", must_allow=True)
     if resource.startswith("arn:aws:s3:::"):
         owned = iam_s3.find_bucket(resource.removeprefix("arn:aws:s3:::").partition("/")[0])
-        if owned is None:
+        if owned is None or action == "s3:CreateBucket":  # S3 itself says that a name is taken
             return _Guard()
         account, bucket = owned
         return _Guard(bucket.policy.decode() if bucket.policy else None, account)

@@ -134,7 +134,7 @@ def _parameter_arn(call: Call, name: str) -> str:
 # --- RDS
 
 
-def _create_instance(call: Call) -> list[Need]:
+def _instance_keys(call: Call) -> list[Need]:
     """RDS goes on to use the keys by a grant; the master secret is created in the caller's name."""
     lasting = [call.text(name) for name in ("KmsKeyId", "PerformanceInsightsKMSKeyId")]
     secret = call.text("MasterUserSecretKmsKeyId")
@@ -160,7 +160,8 @@ def _catalog(call: Call) -> list[Need]:
 
 
 _USES: dict[str, Callable[[Call], list[Need]]] = {
-    "rds:CreateDBInstance": _create_instance,
+    "rds:CreateDBInstance": _instance_keys,
+    "rds:ModifyDBInstance": _instance_keys,
     "secretsmanager:CreateSecret": _create_secret,
     "secretsmanager:GetSecretValue": _read_secret,
     "secretsmanager:PutSecretValue": _write_secret,
