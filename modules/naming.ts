@@ -41,7 +41,17 @@ export const names = {
     schema: 'app',
     masterUser: 'dataengineering_admin',
   },
+  /** What the pipelines act as, and what limits the roles that they make. */
+  access: {
+    plan: 'trackman-plan',
+    apply: 'trackman-apply',
+    policies: 'trackman-access-',
+    boundary: 'trackman-boundary',
+  },
 } as const;
+
+/** Value of the tag `platform`, by which the platform's resources are told from others in the account. */
+export const platform = 'trackman';
 
 type Named = Pick<Environment, 'name'>;
 type Global = Pick<Environment, 'name' | 'account'>;
@@ -62,6 +72,15 @@ export function stateKey({ name }: Named): string {
   return `trackman-${name}/terraform.tfstate`;
 }
 
+export function accessStackName({ name }: Named): string {
+  return `trackman-access-${name}`;
+}
+
+/** Beside the platform's, in the same bucket. */
+export function accessStateKey({ name }: Named): string {
+  return `trackman-access-${name}/terraform.tfstate`;
+}
+
 export function lakeBucket(environment: Global): string {
   return bucket('lake', environment);
 }
@@ -73,6 +92,11 @@ export function artifactsBucket(environment: Global): string {
 /** Where Athena puts results. */
 export function resultsBucket(environment: Global): string {
   return bucket('results', environment);
+}
+
+/** ARN pattern of every bucket of the environment, the state's too. */
+export function bucketArns(environment: Global): string {
+  return `arn:aws:s3:::${bucket('*', environment)}`;
 }
 
 function bucket(purpose: string, { name, account }: Global): string {
@@ -110,6 +134,22 @@ export function arn(service: string, { account, region }: Location, resource: st
 
 export function roleArn({ account }: Pick<Environment, 'account'>, role: string): string {
   return `arn:aws:iam::${account}:role/${role}`;
+}
+
+export function policyArn({ account }: Pick<Environment, 'account'>, policy: string): string {
+  return `arn:aws:iam::${account}:policy/${policy}`;
+}
+
+/** Who vouches for GitHub's workflows, less the scheme. */
+export const OIDC_ISSUER = 'token.actions.githubusercontent.com';
+
+export function oidcProviderArn({ account }: Pick<Environment, 'account'>): string {
+  return `arn:aws:iam::${account}:oidc-provider/${OIDC_ISSUER}`;
+}
+
+/** The permissions boundary of every role that the platform's stack makes. */
+export function boundaryArn(environment: Pick<Environment, 'account'>): string {
+  return policyArn(environment, names.access.boundary);
 }
 
 /** ARN of an SSM parameter; the slash that its name begins with is not repeated. */
