@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import {
   CreateDBInstanceCommand,
   CreateDBParameterGroupCommand,
@@ -106,17 +107,27 @@ async function createSchema(owner: SourceOwner, environment: Environment): Promi
   } finally {
     await client.end();
   }
-  const { url, ca, secret } = ownerPaths(environment);
+  const { secret, ...parameters } = ownerPaths(environment);
+  const network = await ownVpc(environment.region);
+  const values = { url: `postgresql://${owner.host}:${owner.port}/${owner.database}`, ca: owner.ca, ...network };
   const ssm = new SSMClient({ region: environment.region });
-  const address = `postgresql://${owner.host}:${owner.port}/${owner.database}`;
-  await ssm.send(new PutParameterCommand({ Name: url, Value: address, Type: 'String' }));
-  await ssm.send(new PutParameterCommand({ Name: ca, Value: owner.ca, Type: 'String' }));
+  for (const purpose of ['url', 'ca', 'vpc', 'cidr'] as const) {
+    await ssm.send(new PutParameterCommand({ Name: parameters[purpose], Value: values[purpose], Type: 'String' }));
+  }
   await new SecretsManagerClient({ region: environment.region }).send(
     new CreateSecretCommand({
       Name: secret,
       SecretString: JSON.stringify({ username: PLATFORM_ROLE, password: platformPassword }),
     }),
   );
+}
+
+/** The VPC in which RDS puts a database that names none: the account's default one. */
+async function ownVpc(region: string): Promise<{ vpc: string; cidr: string }> {
+  const { Vpcs } = await new EC2Client({ region }).send(
+    new DescribeVpcsCommand({ Filters: [{ Name: 'is-default', Values: ['true'] }] }),
+  );
+  return { vpc: Vpcs![0]!.VpcId!, cidr: Vpcs![0]!.CidrBlock! };
 }
 
 function sqlFile(name: string): string {

@@ -11,6 +11,18 @@ const whole = (from: number, to: number, unit: string) => {
   return z.int(expected).min(from, expected).max(to, expected);
 };
 
+const account = text(/^\d{12}$/, 'the 12 digits of an AWS account, as text');
+const zone = text(/^[a-f]$/, "the letter of one of the region's availability zones");
+const id = (prefix: string) => text(new RegExp(`^${prefix}-[0-9a-f]+$`), `an id such as ${prefix}-0a1b2c3d`);
+
+const cidr = (expected: string, largest: number, smallest: number) =>
+  z.cidrv4(`an address range such as 10.40.0.0/16 (${expected})`).refine((range) => {
+    const bits = Number(range.split('/')[1]);
+    return bits >= largest && bits <= smallest;
+  }, `an address range of ${expected}`);
+
+const endpoint = z.union([z.email(), z.url({ protocol: /^https$/ })], 'an e-mail address or an https:// URL');
+
 const schedule = z
   .strictObject({
     /** Time between two starts, in minutes: a divisor of 60, or whole hours that divide a day. Glue's shortest is 5. */
@@ -20,12 +32,67 @@ const schedule = z
   })
   .refine(isRegular, 'a period that divides the hour, or whole hours that divide the day, and an offset below it');
 
+const tag = text(/^.{1,256}$/, 'a text of 1 to 256 characters');
+const classifications = ['public', 'internal', 'confidential', 'restricted'] as const;
+
+/** What interface endpoints can be made for; S3 has a gateway in any case. */
+const endpointServices = ['glue', 'logs', 'monitoring', 'secretsmanager', 'ssm', 'kms', 'sts'] as const;
+/** Retentions that CloudWatch Logs offers, in days. */
+const retentions = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+] as const;
+
+const network = z
+  .strictObject({
+    /** The three availability zones of its subnets, by their letters. @default a, b, c */
+    zones: z.array(zone).length(3, 'three availability zones'),
+    /** Address range of a VPC of its own: a /16 to /20, which no peer may overlap. Either it or `existing`. No default. */
+    cidr: cidr('/16 to /20', 16, 20).optional(),
+    /** A VPC that is there already. Either it or `cidr`. No default. */
+    existing: z
+      .strictObject({
+        vpcId: id('vpc'),
+        /** A private subnet in each of `zones`, in their order. */
+        subnetIds: z.array(id('subnet')).length(3, 'three subnets, one in each zone'),
+        /** The subnets' route tables: they learn the way to S3 and to peers. */
+        routeTableIds: z.array(id('rtb')).min(1, 'at least one route table'),
+      })
+      .optional(),
+    /** AWS services that are reached within the VPC. @default those that jobs call */
+    endpoints: z.array(z.enum(endpointServices, `one of ${endpointServices.join(', ')}`)),
+    /** Zones with an endpoint; each zone costs about $7 a month and service. @default a */
+    endpointZones: z.array(zone).min(1, 'at least one zone'),
+    /** Ways to the sources' VPCs, by peering; [] when they are in the VPC itself. @default trackman-backend's */
+    peerings: z.array(
+      z.strictObject({
+        /** Below `/trackman/<env>/`: where the owners keep the VPC's id and address range. */
+        ownerFolder: text(/^[a-z][a-z0-9-]*$/, 'lower-case letters, digits and hyphens, a letter first'),
+        /** Port of the source's database. */
+        port: whole(1, 65_535, 'the port'),
+        /** Their AWS account; they accept the peering. @default the environment's own: it is accepted at once */
+        account: account.optional(),
+      }),
+    ),
+    /** Whether jobs reach the internet, by a NAT gateway. @default false */
+    nat: z.boolean('true or false'),
+  })
+  .superRefine(({ zones, endpointZones, cidr, existing, nat }, issues) => {
+    const refuse = (path: string, input: unknown, message: string): void =>
+      issues.addIssue({ code: 'custom', path: [path], input, message });
+    if ((cidr === undefined) === (existing === undefined)) {
+      refuse('cidr', cidr, 'either cidr, for a VPC of its own, or existing, for one that is there');
+    }
+    const elsewhere = endpointZones.filter((each) => !zones.includes(each));
+    if (elsewhere.length > 0) refuse('endpointZones', elsewhere, `some of the zones ${zones.join(', ')}`);
+    if (nat && existing) refuse('nat', nat, 'false: what leaves an existing VPC is its owners’ to decide');
+  });
+
 const schema = z
   .strictObject({
     /** Stands in global names, paths and the stack's name. No default. */
     name: text(/^[a-z][a-z0-9]{1,11}$/, '2 to 12 lower-case letters and digits, a letter first'),
     /** AWS account, 12 digits; Terraform refuses any other. No default: each environment has its own. */
-    account: text(/^\d{12}$/, 'the 12 digits of an AWS account, as text'),
+    account,
     /**
      * The GitHub repository whose workflows deploy, as its tokens name it: owner@id/name@id, or owner/name where it is
      * older than immutable subjects. `gh api repos/OWNER/NAME/actions/oidc/customization/sub` tells which.
@@ -37,13 +104,29 @@ const schema = z
     ),
     /** AWS region. @default eu-central-1 */
     region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as eu-central-1'),
-    /** Tags of every resource beside those that the platform sets (`platform`, `environment`). @default owner */
-    tags: z.record(z.string(), text(/^.{1,256}$/, 'a text of 1 to 256 characters')),
+    /** Tags of every resource; the platform adds `platform`, `environment` and `commit`. */
+    tags: z.strictObject({
+      /** The team that is asked. @default data-engineering */
+      owner: tag,
+      /** Who pays. @default golf-data */
+      costCentre: tag,
+      /** What the environment's data is. @default confidential: it holds personal data */
+      dataClassification: z.enum(classifications, `one of ${classifications.join(', ')}`),
+    }),
     /**
-     * Whether what holds data resists deletion: the database refuses it and leaves a final snapshot, secrets can be
-     * restored for 30 days, buckets must be emptied first. @default true
+     * Whether what holds data resists deletion: Terraform and the service refuse it, the database leaves a final
+     * snapshot, secrets can be restored for 30 days, buckets must be emptied first. False takes a second key: the
+     * environment's name in `destroyable` of cdktf.json's context. @default true
      */
     deletionProtection: z.boolean('true or false'),
+    /** Who manages the key that encrypts what is stored: `customer` (rotated, its use granted) or `aws`. @default customer */
+    encryptionKey: z.enum(['customer', 'aws'], 'customer or aws'),
+    /**
+     * Who decides on tables of the catalog: `iam` policies alone, or Lake Formation's `grants` beside them.
+     * @default iam
+     */
+    lakeFormation: z.enum(['iam', 'grants'], 'iam or grants'),
+    network,
     /** The promise of freshness and how it is spent; each in minutes. A stage that exceeds its budget is late. */
     latency: z.strictObject({
       /** What is promised: a change in the source is in the lake and in dataengineering-db within. @default 60 */
@@ -62,11 +145,15 @@ const schema = z
       crawl: schedule,
       /** Runs of the workflow `pipeline`. @default every 30 minutes from :10 */
       pipeline: schedule,
+      /** Looks for files that landed and were not announced. @default every 6 hours from 00:05 */
+      landing: schedule,
+      /** Compaction, expiry and clean-up of the lake's tables. @default daily at 02:25 */
+      maintain: schedule,
     }),
     sparkJobs: z.strictObject({
       /** @default G.1X: 4 vCPU, 16 GB */
       workerType: z.enum(['G.1X', 'G.2X', 'G.4X', 'G.8X'], 'one of G.1X, G.2X, G.4X, G.8X'),
-      /** Workers of a run, the driver included. @default 2 */
+      /** Workers of a run at most, the driver included; Glue takes as many as there is work for. @default 2 */
       workers: whole(2, 299, 'workers'),
     }),
     /** dataengineering-db. */
@@ -80,6 +167,14 @@ const schema = z
         maxStorageGiB: whole(20, 65_536, 'GiB'),
         /** For how many days it can be restored to any moment. @default 7 */
         backupDays: whole(1, 35, 'days'),
+        /** Whether a second instance in another zone takes over when the first fails. @default true */
+        multiAz: z.boolean('true or false'),
+        /** Time between two samples of the operating system's metrics, in seconds; 0 takes none. @default 60 */
+        monitoringSeconds: z.literal([0, 1, 5, 10, 15, 30, 60], 'one of 0, 1, 5, 10, 15, 30, 60 seconds'),
+        /** CloudWatch Database Insights: `standard` keeps 7 days, `advanced` 15 months at a price. @default standard */
+        insights: z.enum(['standard', 'advanced'], 'standard or advanced'),
+        /** Address ranges from which the application connects. @default none: nobody but the jobs */
+        clientCidrs: z.array(cidr('/8 to /32', 8, 32)),
       })
       .superRefine(({ storageGiB, maxStorageGiB }, issues) => {
         if (maxStorageGiB > storageGiB) return;
@@ -89,12 +184,42 @@ const schema = z
     lake: z.strictObject({
       /** For how many days a replaced or deleted object of the lake can be restored. @default 30 */
       versionDays: whole(1, 3650, 'days'),
+      /** After how many days files of the change log move to storage for infrequent access. @default 30 */
+      rawInfrequentDays: whole(30, 3650, 'days'),
+      /** After how many days files in the landing zone are deleted; they were ingested long before. @default 90 */
+      landingDays: whole(1, 3650, 'days'),
+      /** After how many days logs of who read what in the buckets, and of the network's flows, are deleted. @default 90 */
+      accessLogDays: whole(1, 3650, 'days'),
+    }),
+    logs: z.strictObject({
+      /** For how many days logs are kept; what CloudWatch Logs offers. @default 90 */
+      retentionDays: z.literal(retentions, `one of ${retentions.join(', ')} days`),
     }),
     analytics: z.strictObject({
       /** What one query of an analyst may scan, in bytes; Athena's smallest is 10 MB. @default 10 GB */
       maxScannedBytes: whole(10_000_000, 7_000_000_000_000, 'bytes'),
       /** After how many days query results are deleted. @default 30 */
       resultDays: whole(1, 3650, 'days'),
+    }),
+    /** Redshift Serverless: what Spectrum reads the lake with. */
+    warehouse: z.strictObject({
+      /** Capacity while it works, in Redshift processing units: 4, or a multiple of 8 up to 512. @default 8 */
+      baseCapacityRpu: whole(4, 512, 'RPU').refine(
+        (rpu) => rpu === 4 || rpu % 8 === 0,
+        '4, or a multiple of 8 up to 512',
+      ),
+      /** RPU-hours a day after which it answers no more until the next. @default 16 */
+      dailyRpuHours: whole(1, 100_000, 'RPU-hours'),
+    }),
+    alarms: z.strictObject({
+      /** Who is called when the promise is broken: e-mail addresses and https:// URLs. No default but in dev: none */
+      page: z.array(endpoint),
+      /** Who is told what can wait until the morning. */
+      ticket: z.array(endpoint),
+    }),
+    budget: z.strictObject({
+      /** What the account may cost a month, in US dollars. @default 500 */
+      monthlyUsd: whole(1, 10_000_000, 'US dollars'),
     }),
   })
   .superRefine(({ latency, schedules }, issues) => {

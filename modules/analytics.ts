@@ -1,90 +1,111 @@
 import { AthenaNamedQuery } from '@cdktf/provider-aws/lib/athena-named-query';
+import { AthenaPreparedStatement } from '@cdktf/provider-aws/lib/athena-prepared-statement';
 import { AthenaWorkgroup } from '@cdktf/provider-aws/lib/athena-workgroup';
 import { Construct } from 'constructs';
 import type { PackagedQuery } from '../athena-queries/packaged-query';
 import type { Bucket } from './bucket';
 import type { Database } from './catalog';
+import type { Grantee } from './grantee';
+import type { Key } from './key';
+import { ManagedPolicy } from './managed-policy';
 import { arn, type Location } from './naming';
 import { Role } from './role';
 import { check } from './validation';
 
 export interface AnalyticsProps {
-  /** The analysts' workgroup. */
-  readonly workgroup: string;
+  /** Names of the workgroups: for analysts, and for the platform's own statements. */
+  readonly workgroups: { readonly analysts: string; readonly pipeline: string };
+  /** The analysts' policy, which the account's administrators may attach to whom they choose. */
+  readonly policyName: string;
   /** The analysts' role, which every principal of the account may be allowed to assume. */
   readonly roleName: string;
   readonly location: Location;
   /** Where results go, below the workgroup's name. */
   readonly results: Bucket;
+  /** Encrypts the results. */
+  readonly key: Key;
   /** What one query may scan, in bytes. */
   readonly maxScannedBytes: number;
-  /** Each becomes a named query of the workgroup. */
+  /** Each becomes a named query of the analysts' workgroup, and a prepared statement when it has parameters. */
   readonly queries: readonly PackagedQuery[];
   /** The database that the queries read. */
   readonly database: Database;
-  /** Whether the workgroup can be deleted only without queries and history. */
+  /** Whether a workgroup can be deleted only without queries and history. */
   readonly deletionProtection: boolean;
 }
 
-/** Athena for analysts: a workgroup whose settings hold whatever a client asks, and the packaged queries in it. */
+/** Athena: workgroups whose settings hold whatever a client asks, and the packaged queries. */
 export class Analytics extends Construct {
-  readonly workgroup: string;
-  /** What analysts act as. */
-  readonly analyst: Role;
+  /** What analysts may do. */
+  readonly analysts: ManagedPolicy;
 
-  constructor(scope: Construct, id: string, props: AnalyticsProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: AnalyticsProps,
+  ) {
     super(scope, id);
-    const { location, results, maxScannedBytes } = props;
-    const prefix = `${props.workgroup}/`;
-    const workgroup = new AthenaWorkgroup(this, 'workgroup', {
-      name: props.workgroup,
-      description: "Analysts' queries over the lake",
-      forceDestroy: !props.deletionProtection,
+    const { workgroups, location, results, queries } = props;
+    const analysts = this.workgroup(workgroups.analysts, "Analysts' queries over the lake");
+    this.workgroup(workgroups.pipeline, "The platform's own statements: checks and comparisons");
+    for (const query of queries) this.package(query, analysts);
+
+    this.analysts = new ManagedPolicy(this, 'analysts', {
+      name: props.policyName,
+      description: `Queries the lake as an analyst, in the workgroup ${workgroups.analysts}`,
+    });
+    this.grantQuery(this.analysts, workgroups.analysts);
+    const role = new Role(this, 'analyst', {
+      name: props.roleName,
+      description: 'Queries the lake as an analyst',
+      trusts: { account: location.account },
+    });
+    this.analysts.attachTo(role);
+    const prefix = resultPrefix(workgroups.analysts);
+    results.grantRead(this.analysts, prefix);
+    results.grantWrite(this.analysts, prefix);
+  }
+
+  private workgroup(name: string, description: string): string {
+    const { deletionProtection, maxScannedBytes, results, key, location } = this.props;
+    return new AthenaWorkgroup(this, `${name}-workgroup`, {
+      name,
+      description,
+      forceDestroy: !deletionProtection,
       configuration: {
         enforceWorkgroupConfiguration: true,
         publishCloudwatchMetricsEnabled: true,
         bytesScannedCutoffPerQuery: maxScannedBytes,
         engineVersion: { selectedEngineVersion: 'Athena engine version 3' },
         resultConfiguration: {
-          outputLocation: results.uri(prefix),
-          encryptionConfiguration: { encryptionOption: 'SSE_S3' },
+          outputLocation: results.uri(resultPrefix(name)),
+          encryptionConfiguration:
+            key.arn === undefined
+              ? { encryptionOption: 'SSE_S3' }
+              : { encryptionOption: 'SSE_KMS', kmsKeyArn: key.arn },
           expectedBucketOwner: location.account,
         },
       },
-    });
-    this.workgroup = workgroup.name;
-    for (const query of props.queries) this.addNamedQuery(query, props);
-
-    this.analyst = new Role(this, 'analyst', {
-      name: props.roleName,
-      description: 'Queries the lake as an analyst',
-      trusts: { account: location.account },
-    });
-    this.grantQuery(this.analyst, location, props.workgroup);
-    results.grantRead(this.analyst, prefix);
-    results.grantWrite(this.analyst, prefix);
-    // Athena asks where the bucket is, in the caller's name, before it writes there.
-    this.analyst.allow({ actions: ['s3:GetBucketLocation'], resources: [results.arn] });
+    }).name;
   }
 
-  private addNamedQuery(query: PackagedQuery, { database, maxScannedBytes }: AnalyticsProps): void {
+  private package(query: PackagedQuery, workgroup: string): void {
+    const { database, maxScannedBytes } = this.props;
     check(query.byteLimit <= maxScannedBytes, {
       name: `byteLimit of query ${query.name}`,
       value: query.byteLimit,
       expected: `at most the ${maxScannedBytes} bytes that the workgroup allows a query to scan`,
       remedy: `lower it in athena-queries/${query.name}.sql or raise analytics.maxScannedBytes of the environment`,
     });
-    new AthenaNamedQuery(this, query.name, {
-      name: query.name,
-      description: query.description,
-      workgroup: this.workgroup,
-      database: database.name,
-      query: query.sql,
-    });
+    const { name, description, sql } = query;
+    new AthenaNamedQuery(this, query.name, { name, description, workgroup, database: database.name, query: sql });
+    if (query.parameters.length === 0) return;
+    new AthenaPreparedStatement(this, `${name}-statement`, { name, description, workgroup, queryStatement: sql });
   }
 
-  private grantQuery(role: Role, location: Location, workgroup: string): void {
-    role.allow({
+  private grantQuery(grantee: Grantee, workgroup: string): void {
+    const { location, results } = this.props;
+    grantee.allow({
       actions: [
         'athena:GetWorkGroup',
         'athena:StartQueryExecution',
@@ -97,13 +118,21 @@ export class Analytics extends Construct {
         'athena:GetNamedQuery',
         'athena:BatchGetNamedQuery',
         'athena:ListNamedQueries',
+        'athena:GetPreparedStatement',
+        'athena:ListPreparedStatements',
       ],
       resources: [arn('athena', location, `workgroup/${workgroup}`)],
     });
     // Athena looks this database up in the caller's name, whichever one a query reads.
-    role.allow({
+    grantee.allow({
       actions: ['glue:GetDatabase'],
       resources: [arn('glue', location, 'catalog'), arn('glue', location, 'database/default')],
     });
+    // It asks where the bucket is, in the caller's name, before it writes there.
+    grantee.allow({ actions: ['s3:GetBucketLocation'], resources: [results.arn] });
   }
+}
+
+function resultPrefix(workgroup: string): string {
+  return `${workgroup}/`;
 }

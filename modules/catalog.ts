@@ -1,7 +1,7 @@
 import { GlueCatalogDatabase } from '@cdktf/provider-aws/lib/glue-catalog-database';
 import { Construct } from 'constructs';
 import { arn, names, type Location } from './naming';
-import type { Role } from './role';
+import type { Grantee } from './grantee';
 import { check } from './validation';
 
 export interface DatabaseProps {
@@ -36,12 +36,12 @@ export class Database extends Construct {
   }
 
   /** Allows to read the definitions of the database and its tables. */
-  grantRead(role: Role): void {
+  grantRead(role: Grantee): void {
     role.allow({ actions: ['glue:GetDatabase', 'glue:GetTable', 'glue:GetTables'], resources: this.resources });
   }
 
   /** Allows to read, create and change its tables. Dropping one is nobody's routine. */
-  grantReadWrite(role: Role): void {
+  grantReadWrite(role: Grantee): void {
     this.grantRead(role);
     role.allow({ actions: ['glue:CreateTable', 'glue:UpdateTable'], resources: this.resources });
   }

@@ -2,7 +2,7 @@ import { KmsAlias } from '@cdktf/provider-aws/lib/kms-alias';
 import { KmsKey } from '@cdktf/provider-aws/lib/kms-key';
 import { Lazy } from 'cdktf';
 import { Construct } from 'constructs';
-import type { Conditions, Role } from './role';
+import { policyDocument, type Conditions, type Grantee } from './grantee';
 
 export interface KeyProps {
   /** Name by which people find it: the alias is `alias/<name>`. */
@@ -25,7 +25,8 @@ export interface ServiceUse {
   readonly conditions: Conditions;
 }
 
-const USE = ['kms:Decrypt', 'kms:GenerateDataKey'];
+const DECRYPT = 'kms:Decrypt';
+const ENCRYPT = 'kms:GenerateDataKey';
 /** Until a key that was scheduled for deletion is gone, in days: the longest that KMS offers. */
 const DELETION_WINDOW_DAYS = 30;
 
@@ -49,9 +50,15 @@ export class Key extends Construct {
     this.arn = key.arn;
   }
 
-  /** Allows to read and write what is encrypted with it. */
-  grantUse(role: Role): void {
-    if (this.arn !== undefined) role.allow({ actions: USE, resources: [this.arn] });
+  /** Allows to read what is encrypted with it. */
+  grantDecrypt(grantee: Grantee): void {
+    if (this.arn !== undefined) grantee.allow({ actions: [DECRYPT], resources: [this.arn] });
+  }
+
+  /** Allows to write what is encrypted with it; in parts, which takes reading, too. */
+  grantUse(grantee: Grantee): void {
+    this.grantDecrypt(grantee);
+    if (this.arn !== undefined) grantee.allow({ actions: [ENCRYPT], resources: [this.arn] });
   }
 
   /** Allows an AWS service to encrypt and decrypt in its own name, narrowed by conditions. */
@@ -61,24 +68,15 @@ export class Key extends Construct {
 
   /** In a key's policy the resource "*" is the key itself. */
   private policy(account: string): string {
-    return JSON.stringify({
-      Version: '2012-10-17',
-      Statement: [
-        // What roles may do is up to their own policies. Without this statement nobody could change the key any more.
-        {
-          Effect: 'Allow',
-          Principal: { AWS: `arn:aws:iam::${account}:root` },
-          Action: 'kms:*',
-          Resource: '*',
-        },
-        ...this.services.map(({ service, conditions }) => ({
-          Effect: 'Allow',
-          Principal: { Service: service },
-          Action: USE,
-          Resource: '*',
-          Condition: conditions,
-        })),
-      ],
-    });
+    return policyDocument([
+      // What roles may do is up to their own policies. Without this statement nobody could change the key any more.
+      { Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:*', Resource: '*' },
+      ...this.services.map(({ service, conditions }) => ({
+        Principal: { Service: service },
+        Action: [DECRYPT, ENCRYPT],
+        Resource: '*',
+        Condition: conditions,
+      })),
+    ]);
   }
 }

@@ -5,6 +5,8 @@
 import type { Environment } from '../envs/environment';
 
 export const names = {
+  /** Alias of the key, VPC, what else there is one of, and the tag by which all of it is known. */
+  platform: 'trackman',
   databases: {
     /** What the sources look like: filled by the crawler. */
     backend: 'trackman_backend',
@@ -27,13 +29,15 @@ export const names = {
   jobs: { ingest: 'ingest', publish: 'publish', migrate: 'migrate' },
   workflow: 'pipeline',
   triggers: { schedule: 'pipeline-schedule', publish: 'pipeline-publish' },
-  workgroups: { analysts: 'analysts' },
+  workgroups: { analysts: 'analysts', pipeline: 'pipeline' },
+  policies: { analysts: 'trackman-analysts' },
   roles: {
     crawler: 'trackman-crawler',
     ingest: 'trackman-ingest',
     publish: 'trackman-publish',
     migrate: 'trackman-migrate',
     analyst: 'trackman-analyst',
+    databaseMonitoring: 'trackman-database-monitoring',
   },
   serving: {
     identifier: 'dataengineering-db',
@@ -49,9 +53,6 @@ export const names = {
     boundary: 'trackman-boundary',
   },
 } as const;
-
-/** Value of the tag `platform`, by which the platform's resources are told from others in the account. */
-export const platform = 'trackman';
 
 type Named = Pick<Environment, 'name'>;
 type Global = Pick<Environment, 'name' | 'account'>;
@@ -85,6 +86,16 @@ export function lakeBucket(environment: Global): string {
   return bucket('lake', environment);
 }
 
+/** Where others put files to be ingested. */
+export function landingBucket(environment: Global): string {
+  return bucket('landing', environment);
+}
+
+/** Access logs of the other buckets. */
+export function logsBucket(environment: Global): string {
+  return bucket('logs', environment);
+}
+
 export function artifactsBucket(environment: Global): string {
   return bucket('artifacts', environment);
 }
@@ -103,11 +114,17 @@ function bucket(purpose: string, { name, account }: Global): string {
   return `trackman-${purpose}-${name}-${account}`;
 }
 
-/** What the owners of a source keep for the platform, below `/trackman/<env>/<folder>`: two parameters and a secret. */
-export function ownerPaths({ name }: Named, folder = 'backend'): { url: string; ca: string; secret: string } {
+/**
+ * What the owners of a source keep for the platform, below `/trackman/<env>/<folder>`: its address, the authority that
+ * signs its certificate, its VPC's id and address range as parameters, and credentials as a secret.
+ */
+export function ownerPaths({ name }: Named, folder = 'backend') {
+  const parameter = (purpose: string): string => `/trackman/${name}/${folder}/${purpose}`;
   return {
-    url: `/trackman/${name}/${folder}/url`,
-    ca: `/trackman/${name}/${folder}/ca`,
+    url: parameter('url'),
+    ca: parameter('ca'),
+    vpc: parameter('vpc'),
+    cidr: parameter('cidr'),
     secret: `trackman/${name}/${folder}`,
   };
 }

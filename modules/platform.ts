@@ -5,9 +5,11 @@ import { resolveContracts } from '../sources/contract';
 import { Analytics } from './analytics';
 import { Catalog } from './catalog';
 import { Crawler } from './crawler';
+import { Key } from './key';
 import { Lake } from './lake';
 import * as naming from './naming';
 import { names } from './naming';
+import { Network } from './network';
 import { artifactFiles, JobArtifacts } from './pipeline/artifacts';
 import { Pipeline } from './pipeline/pipeline';
 import { projectRoot } from './project';
@@ -15,24 +17,51 @@ import { Secret } from './secret';
 import { ServingDb } from './serving-db';
 import { SourceConnection } from './source-connection';
 import { EnvironmentStack } from './stack';
+import { check } from './validation';
 
 /** The platform of one environment. Read from top to bottom it is the architecture, in the order in which data flows. */
 export class Platform extends EnvironmentStack {
   constructor(scope: Construct, environment: Environment) {
     super(scope, environment, { name: naming.stackName(environment), stateKey: naming.stateKey(environment) });
     this.limitRoles(naming.boundaryArn(environment));
+    this.takeSecondKey(environment);
     const { account, region, deletionProtection } = environment;
     const location = { account, region };
 
+    const key = new Key(this, 'key', {
+      name: names.platform,
+      account,
+      managedBy: environment.encryptionKey,
+      deletionProtection,
+    });
     const lake = new Lake(this, 'lake', {
+      location,
       lakeBucket: naming.lakeBucket(environment),
+      landingBucket: naming.landingBucket(environment),
       artifactsBucket: naming.artifactsBucket(environment),
       resultsBucket: naming.resultsBucket(environment),
-      versionDays: environment.lake.versionDays,
+      logsBucket: naming.logsBucket(environment),
+      rawPrefix: names.prefixes.raw,
+      key,
+      ...environment.lake,
       resultDays: environment.analytics.resultDays,
       deletionProtection,
     });
     const catalog = new Catalog(this, 'catalog', { location, uri: (prefix) => lake.tables.uri(prefix) });
+
+    const zones = (letters: readonly string[]): string[] => letters.map((letter) => `${region}${letter}`);
+    const network = new Network(this, 'network', {
+      ...environment.network,
+      name: names.platform,
+      location,
+      zones: zones(environment.network.zones),
+      endpointZones: zones(environment.network.endpointZones),
+      peerings: environment.network.peerings.map(({ ownerFolder, port, account }) => {
+        const { vpc, cidr } = naming.ownerPaths(environment, ownerFolder);
+        return { name: ownerFolder, vpcParameter: vpc, cidrParameter: cidr, port, account };
+      }),
+      flowLogs: lake.logs,
+    });
 
     const contracts = resolveContracts(environment);
     const sources = contracts.map(({ source, connection, include }) => ({
@@ -58,13 +87,17 @@ export class Platform extends EnvironmentStack {
       name: naming.pepperSecret(environment),
       description: 'Key of the hashes that stand for personal data; written once, by the job migrate',
       location,
+      key,
       deletionProtection,
     });
     const servingDb = new ServingDb(this, 'serving-db', {
       identifier: names.serving.identifier,
       database: names.serving.database,
       masterUser: names.serving.masterUser,
+      monitoringRoleName: names.roles.databaseMonitoring,
       location,
+      network,
+      key,
       ...environment.servingDb,
       deletionProtection,
       secrets: naming.servingSecrets(environment),
@@ -88,11 +121,13 @@ export class Platform extends EnvironmentStack {
       budgets: environment.latency,
     });
 
-    const { analyst } = new Analytics(this, 'analytics', {
-      workgroup: names.workgroups.analysts,
+    const { analysts } = new Analytics(this, 'analytics', {
+      workgroups: names.workgroups,
+      policyName: names.policies.analysts,
       roleName: names.roles.analyst,
       location,
       results: lake.results,
+      key,
       maxScannedBytes: environment.analytics.maxScannedBytes,
       queries: loadPackagedQueries(),
       database: catalog.lake,
@@ -119,8 +154,19 @@ export class Platform extends EnvironmentStack {
     servingDb.grantAdminister(migrate.role);
     pepper.grantReadWrite(migrate.role);
 
-    catalog.lake.grantRead(analyst);
-    catalog.marts.grantRead(analyst);
-    lake.tables.grantRead(analyst, prefixes.lake, prefixes.marts);
+    catalog.lake.grantRead(analysts);
+    catalog.marts.grantRead(analysts);
+    lake.tables.grantRead(analysts, prefixes.lake, prefixes.marts);
+  }
+
+  /** Data can be destroyed only where two files agree: the environment's own and the list in cdktf.json. */
+  private takeSecondKey({ name, deletionProtection }: Environment): void {
+    const destroyable = (this.node.tryGetContext('destroyable') ?? []) as string[];
+    check(deletionProtection || destroyable.includes(name), {
+      name: `deletionProtection of environment ${name}`,
+      value: deletionProtection,
+      expected: `true, for ${name} is not one of the destroyable environments: ${destroyable.join(', ')}`,
+      remedy: `set it in envs/${name}.ts; if its data may really be lost, add ${name} to destroyable in cdktf.json`,
+    });
   }
 }

@@ -3,7 +3,7 @@ import { GlueConnection } from '@cdktf/provider-aws/lib/glue-connection';
 import { Fn } from 'cdktf';
 import { Construct } from 'constructs';
 import { arn, parameterArn, secretArn, type Location } from './naming';
-import type { Role } from './role';
+import type { Grantee } from './grantee';
 
 export interface SourceConnectionProps {
   /** Name of the Glue connection: the source's. */
@@ -59,13 +59,13 @@ export class SourceConnection extends Construct {
   }
 
   /** Allows to read the owners' secret. */
-  grantReadSecret(role: Role): void {
+  grantReadSecret(role: Grantee): void {
     const { location, secret } = this.props;
     role.allow({ actions: ['secretsmanager:GetSecretValue'], resources: [secretArn(location, secret)] });
   }
 
   /** Allows to connect by oneself: to read address, authority and credentials. */
-  grantConnect(role: Role): void {
+  grantConnect(role: Grantee): void {
     const { location, urlParameter, caParameter } = this.props;
     role.allow({
       actions: ['ssm:GetParameter'],
@@ -75,7 +75,7 @@ export class SourceConnection extends Construct {
   }
 
   /** Allows to use the Glue connection, as crawlers do. */
-  grantCrawl(role: Role): void {
+  grantCrawl(role: Grantee): void {
     const { location, name } = this.props;
     const resources = [arn('glue', location, 'catalog'), arn('glue', location, `connection/${name}`)];
     role.allow({ actions: ['glue:GetConnection'], resources });

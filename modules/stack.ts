@@ -5,6 +5,7 @@ import type { Construct, IConstruct } from 'constructs';
 import type { Environment } from '../envs/environment';
 import { UNCOMMITTED } from './commit';
 import * as naming from './naming';
+import { names } from './naming';
 import { check } from './validation';
 
 export interface EnvironmentStackProps {
@@ -40,7 +41,7 @@ export abstract class EnvironmentStack extends TerraformStack {
   }
 
   private ownTags({ name }: Environment): Record<string, string> {
-    return { platform: naming.platform, environment: name, commit: this.commit() };
+    return { platform: names.platform, environment: name, commit: this.commit() };
   }
 
   /** What the app's context says: see main.ts. */

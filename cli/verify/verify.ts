@@ -75,7 +75,7 @@ async function verifyTable(
 ): Promise<Omit<VerifiedTable, 'name'>> {
   const inKey = new Set(table.columns.filter((column) => column.inKey).map((column) => column.name));
   const key = columns.filter((column) => inKey.has(column.name));
-  const athena = { region, workgroup: names.workgroups.analysts, database: names.databases.lake };
+  const athena = { region, workgroup: names.workgroups.pipeline, database: names.databases.lake };
   const { counts, differences } = await compare([
     postgresCopy('source', source, table, columns, key, pepper),
     lakeCopy(athena, name, columns, key),

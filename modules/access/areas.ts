@@ -34,7 +34,7 @@ export function areas(environment: Environment, connections: readonly string[]):
 
 /** Tags by which the platform's resources are told from others. */
 const tag = (kind: 'RequestTag' | 'ResourceTag'): Conditions => ({
-  StringEquals: { [`aws:${kind}/platform`]: naming.platform },
+  StringEquals: { [`aws:${kind}/platform`]: names.platform },
 });
 const TAGGED = tag('ResourceTag');
 const BEING_TAGGED = tag('RequestTag');

@@ -5,7 +5,7 @@ import { S3Object } from '@cdktf/provider-aws/lib/s3-object';
 import { AssetType, TerraformAsset } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Bucket } from '../bucket';
-import type { Role } from '../role';
+import type { Grantee } from '../grantee';
 import { check } from '../validation';
 import { zip } from './zip';
 
@@ -75,7 +75,7 @@ export class JobArtifacts extends Construct {
   }
 
   /** Allows to read what jobs run. */
-  grantRead(role: Role): void {
+  grantRead(role: Grantee): void {
     this.bucket.grantRead(role, 'jobs/', 'contracts/');
   }
 

@@ -1,25 +1,34 @@
+import { defaults } from '../../envs/defaults';
 import { environments } from '../../envs';
 import { defineEnvironment } from '../../envs/environment';
 
-const minimal = { name: 'test', account: '123456789012' };
+const minimal = { name: 'test', account: '123456789012', network: { cidr: '10.9.0.0/16' } };
 
 /** Deltas as somebody who is not held by types might write them. */
 const define = (deltas: object) => defineEnvironment({ ...minimal, ...deltas });
 
 test('an environment that says nothing else has the defaults', () => {
   expect(defineEnvironment(minimal)).toEqual({
-    name: 'test',
-    account: '123456789012',
+    ...defaults,
+    ...minimal,
+    network: { ...defaults.network, ...minimal.network },
+  });
+  expect(defineEnvironment(minimal)).toMatchObject({
     region: 'eu-central-1',
-    tags: { owner: 'data-engineering' },
+    tags: { owner: 'data-engineering', costCentre: 'golf-data', dataClassification: 'confidential' },
     deletionProtection: true,
+    encryptionKey: 'customer',
+    lakeFormation: 'iam',
+    network: { zones: ['a', 'b', 'c'], endpointZones: ['a'], nat: false },
     latency: { promiseMinutes: 60, startMinutes: 2, ingestMinutes: 8, publishMinutes: 8, retryMinutes: 10 },
     schedules: {
       crawl: { everyMinutes: 30, offsetMinutes: 0 },
       pipeline: { everyMinutes: 30, offsetMinutes: 10 },
+      landing: { everyMinutes: 360, offsetMinutes: 5 },
+      maintain: { everyMinutes: 1440, offsetMinutes: 145 },
     },
     sparkJobs: { workerType: 'G.1X', workers: 2 },
-    servingDb: { instanceClass: 'db.t4g.medium', storageGiB: 20, maxStorageGiB: 100, backupDays: 7 },
+    servingDb: { instanceClass: 'db.t4g.medium', storageGiB: 20, maxStorageGiB: 100, backupDays: 7, multiAz: true },
     lake: { versionDays: 30 },
     analytics: { maxScannedBytes: 10_000_000_000, resultDays: 30 },
   });
@@ -27,17 +36,12 @@ test('an environment that says nothing else has the defaults', () => {
 
 test('a delta changes its value and leaves its neighbours', () => {
   const environment = defineEnvironment({ ...minimal, servingDb: { storageGiB: 50 }, tags: { costCentre: '7' } });
-  expect(environment.servingDb).toEqual({
-    instanceClass: 'db.t4g.medium',
-    storageGiB: 50,
-    maxStorageGiB: 100,
-    backupDays: 7,
-  });
-  expect(environment.tags).toEqual({ owner: 'data-engineering', costCentre: '7' });
+  expect(environment.servingDb).toEqual({ ...defaults.servingDb, storageGiB: 50 });
+  expect(environment.tags).toEqual({ ...defaults.tags, costCentre: '7' });
 });
 
 test('every environment has a name and an account of its own', () => {
-  expect(environments.map(({ name }) => name)).toEqual(['dev']);
+  expect(environments.map(({ name }) => name)).toEqual(['dev', 'staging', 'prod']);
   expect(new Set(environments.map(({ account }) => account)).size).toBe(environments.length);
 });
 
@@ -91,6 +95,53 @@ test.each([
     { latency: { ingestMinutes: 20 } },
     'latency.promiseMinutes of environment test is 60: expected at least 30 + 2 + 20 + 8 + 10 = 70 minutes',
   ],
+  [
+    { network: { cidr: undefined } },
+    'network.cidr of environment test is missing: expected either cidr, for a VPC of its own, or existing, for one that is there',
+  ],
+  [
+    { network: { cidr: '10.9.0.0/24' } },
+    'network.cidr of environment test is "10.9.0.0/24": expected an address range of /16 to /20',
+  ],
+  [
+    { network: { cidr: '10.9.0.0' } },
+    'network.cidr of environment test is "10.9.0.0": expected an address range such as 10.40.0.0/16',
+  ],
+  [
+    { network: { zones: ['a', 'b'] } },
+    'network.zones of environment test is ["a","b"]: expected three availability zones',
+  ],
+  [
+    { network: { endpointZones: ['d'] } },
+    'network.endpointZones of environment test is ["d"]: expected some of the zones a, b, c',
+  ],
+  [
+    { network: { endpoints: ['sqs'] } },
+    'network.endpoints.0 of environment test is "sqs": expected one of glue, logs,',
+  ],
+  [
+    {
+      network: {
+        existing: { vpcId: 'vpc-1', subnetIds: ['subnet-1', 'subnet-2'], routeTableIds: ['rtb-1'] },
+        cidr: undefined,
+      },
+    },
+    'network.existing.subnetIds of environment test is ["subnet-1","subnet-2"]: expected three subnets, one in each zone',
+  ],
+  [{ logs: { retentionDays: 10 } }, 'logs.retentionDays of environment test is 10: expected one of 1, 3, 5, 7, 14,'],
+  [
+    { servingDb: { monitoringSeconds: 2 } },
+    'servingDb.monitoringSeconds of environment test is 2: expected one of 0, 1, 5, 10, 15, 30, 60 seconds',
+  ],
+  [
+    { warehouse: { baseCapacityRpu: 12 } },
+    'warehouse.baseCapacityRpu of environment test is 12: expected 4, or a multiple of 8 up to 512',
+  ],
+  [
+    { alarms: { page: ['http://x.example'] } },
+    'alarms.page.0 of environment test is "http://x.example": expected an e-mail address or an https:// URL',
+  ],
+  [{ tags: { owner: '' } }, 'tags.owner of environment test is "": expected a text of 1 to 256 characters'],
   [
     { schedules: { pipeline: { everyMinutes: 60 } } },
     'latency.promiseMinutes of environment test is 60: expected at least 60 + 2 + 8 + 8 + 10 = 88 minutes',

@@ -5,16 +5,16 @@ import { synthesize } from './synthesized';
 
 const platform = synthesize(dev);
 
-test('the workgroup’s settings hold whatever a client asks', () => {
-  expect(platform.one('aws_athena_workgroup')).toMatchObject({
-    name: 'analysts',
+test.each(['analysts', 'pipeline'])('the settings of workgroup %s hold whatever a client asks', (name) => {
+  expect(platform.one('aws_athena_workgroup', name)).toMatchObject({
+    name,
     configuration: {
       enforce_workgroup_configuration: true,
       bytes_scanned_cutoff_per_query: 10_000_000_000,
       engine_version: { selected_engine_version: 'Athena engine version 3' },
       result_configuration: {
-        output_location: 's3://trackman-results-dev-111111111111/analysts/',
-        encryption_configuration: { encryption_option: 'SSE_S3' },
+        output_location: `s3://trackman-results-dev-111111111111/${name}/`,
+        encryption_configuration: { encryption_option: 'SSE_KMS', kms_key_arn: expect.stringContaining('aws_kms_key') },
         expected_bucket_owner: '111111111111',
       },
     },
@@ -30,10 +30,28 @@ test.each(loadPackagedQueries())('$name is a named query of the workgroup', ({ n
   });
 });
 
+test.each(loadPackagedQueries())(
+  '$name is a prepared statement when it has parameters',
+  ({ name, sql, parameters }) => {
+    const statements = platform.all('aws_athena_prepared_statement').filter((each) => each['name'] === name);
+    expect(statements).toEqual(
+      parameters.length === 0 ? [] : [expect.objectContaining({ workgroup: 'analysts', query_statement: sql })],
+    );
+  },
+);
+
+test('analysts get a policy that administrators can attach, and a role that has it', () => {
+  expect(platform.one('aws_iam_role_policy_attachment')).toMatchObject({
+    role: 'trackman-analyst',
+    policy_arn: '<aws_iam_policy trackman-analysts arn>',
+  });
+});
+
 test('a query that may scan more than its workgroup lets it is refused', () => {
   const small = defineEnvironment({
     name: 'small',
     account: '333333333333',
+    network: { cidr: '10.53.0.0/16' },
     analytics: { maxScannedBytes: 50_000_000 },
   });
   expect(() => synthesize(small)).toThrow(

@@ -123,6 +123,7 @@ test('sizes, budgets and schedules are the environment’s', () => {
     defineEnvironment({
       name: 'other',
       account: '333333333333',
+      network: { cidr: '10.53.0.0/16' },
       latency: { promiseMinutes: 120, ingestMinutes: 20 },
       schedules: { pipeline: { everyMinutes: 60, offsetMinutes: 5 }, crawl: { everyMinutes: 360, offsetMinutes: 90 } },
       sparkJobs: { workerType: 'G.2X', workers: 5 },

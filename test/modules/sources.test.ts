@@ -10,7 +10,7 @@ import { Synthesized, synthesize } from './synthesized';
 const platform = synthesize(dev);
 
 test('the connection goes to where the owners say that the source is, over verified TLS', () => {
-  expect(platform.dataSource('aws_ssm_parameter')).toMatchObject({ name: '/trackman/dev/backend/url' });
+  expect(platform.dataSource('aws_ssm_parameter', '/trackman/dev/backend/url')).toBeDefined();
   expect(platform.one('aws_glue_connection')).toMatchObject({
     connection_type: 'JDBC',
     connection_properties: {
@@ -22,7 +22,7 @@ test('the connection goes to where the owners say that the source is, over verif
 });
 
 test('an address of another form is refused at plan, without showing it', () => {
-  const { lifecycle } = platform.dataSource('aws_ssm_parameter') as {
+  const { lifecycle } = platform.dataSource('aws_ssm_parameter', '/trackman/dev/backend/url') as {
     lifecycle: { postcondition: [{ condition: string; error_message: string }] };
   };
   const [{ condition, error_message: message }] = lifecycle.postcondition;

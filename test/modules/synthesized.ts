@@ -1,6 +1,7 @@
 /** Reads what a stack synthesizes to, as Terraform will. */
 import { Testing, type TerraformStack } from 'cdktf';
 import type { Environment } from '../../envs/environment';
+import project from '../../cdktf.json';
 import { Platform } from '../../modules/platform';
 
 /** A resource's or a data source's configuration. */
@@ -49,23 +50,35 @@ export class Synthesized {
     return this.all(type).map(physicalName).sort();
   }
 
-  dataSource(type: string): Configuration {
-    return Object.values(this.data[type]!)[0]!;
+  /** The data source of a type that reads this name. */
+  dataSource(type: string, name: string): Configuration {
+    return Object.values(this.data[type]!).find((each) => each['name'] === name)!;
   }
 
-  /** What a role's own policy allows. */
+  /** What a role may do, by its own policy or by one of the platform's that is attached to it. */
   permissions(role: string): Statement[] {
-    const { policy } = this.all('aws_iam_role_policy').find((each) => each['role'] === role)!;
-    return (JSON.parse(policy as string) as { Statement: Statement[] }).Statement;
+    const own = this.all('aws_iam_role_policy').filter((each) => each['role'] === role);
+    const attached = this.all('aws_iam_role_policy_attachment')
+      .filter((each) => each['role'] === role)
+      .flatMap(({ policy_arn: arn }) =>
+        this.all('aws_iam_policy').filter(({ name }) => arn === `<aws_iam_policy ${name} arn>`),
+      );
+    return [...own, ...attached].flatMap(
+      ({ policy }) => (JSON.parse(policy as string) as { Statement: Statement[] }).Statement,
+    );
   }
 }
 
-export function synthesize(environment: Environment): Synthesized {
-  return new Synthesized(new Platform(Testing.app(), environment));
+/** @param context cdktf's, as cdktf.json has it unless given */
+export function synthesize(environment: Environment, context: Record<string, unknown> = project.context): Synthesized {
+  return new Synthesized(new Platform(Testing.app({ context }), environment));
 }
 
 function physicalName(configuration: Configuration): string {
-  return (configuration['name'] ?? configuration['identifier'] ?? configuration['bucket']) as string;
+  return (configuration['name'] ??
+    configuration['identifier'] ??
+    configuration['bucket'] ??
+    configuration['description']) as string;
 }
 
 /** References to configured values as the values; others as `<type name attribute>`, without cdktf's generated ids. */
