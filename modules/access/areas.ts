@@ -6,7 +6,7 @@
 import type { Environment } from '../../envs/environment';
 import * as naming from '../naming';
 import { arn, names } from '../naming';
-import type { Conditions } from '../role';
+import type { Conditions } from '../grantee';
 import { allow, allowUnscoped, type Statement } from './statement';
 
 export interface Area {

@@ -1,5 +1,5 @@
 /** IAM policies of the pipelines' roles. */
-import type { Conditions } from '../role';
+import type { Conditions } from '../grantee';
 import { check } from '../validation';
 
 /** A statement of a policy, as IAM reads it. */
