@@ -15,7 +15,7 @@ from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from emulator import athena_executions
+from emulator import athena_executions, iam_conditions, iam_ec2
 from emulator.iam_policy import Context
 
 
@@ -62,7 +62,8 @@ class Call:
 def needs(call: Call) -> list[Need]:
     """Every permission that the call needs; AWS checks them in this order and names the first that is missing."""
     resources = _RESOURCES.get(call.service, _any)(call)
-    return [Need(f"{call.service}:{call.operation}", resource) for resource in resources] + _passed_roles(call)
+    own = [Need(f"{call.service}:{call.operation}", resource) for resource in resources]
+    return own + _tagging(call) + _passed_roles(call)
 
 
 def _any(call: Call) -> list[str]:
@@ -203,6 +204,7 @@ def _sts(call: Call) -> list[str]:
 
 _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "athena": _athena,
+    "ec2": iam_ec2.resources,
     "glue": _glue,
     "iam": _iam,
     "kms": _kms,
@@ -212,6 +214,15 @@ _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "ssm": _ssm,
     "sts": _sts,
 }
+
+
+# --- ec2:CreateTags: who creates something with tags must be allowed to tag it
+
+
+def _tagging(call: Call) -> list[Need]:
+    if call.service != "ec2" or not iam_conditions.request_tags(call.parameters):
+        return []
+    return [Need("ec2:CreateTags", resource) for resource in iam_ec2.created(call)]
 
 
 # --- iam:PassRole: who hands a role to a service must be allowed to

@@ -192,4 +192,4 @@ def _write(request: S3Request, resource: str) -> Iterator[Need]:
 def _key_need(action: str, account: str, region: str, key: str | None) -> Iterator[Need]:
     """S3 uses a customer's key in the caller's name; its own key aws/s3 is open to everyone in the account."""
     if key and not key.endswith("alias/aws/s3"):
-        yield Need(action, kms_key_arn(account, region, key))
+        yield Need(action, kms_key_arn(account, region, key), {"kms:viaservice": f"s3.{region}.amazonaws.com"})

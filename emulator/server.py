@@ -17,6 +17,7 @@ from emulator.settings import SettingsError
 # Modules that answer AWS operations: imported for their @operation functions, once the settings are known.
 SERVICES = [
     "emulator.iam",
+    "emulator.iam_boundaries",
     "emulator.s3",
     "emulator.s3_bodies",
     "emulator.ssm",

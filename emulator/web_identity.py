@@ -53,7 +53,7 @@ def answer(form: dict[str, str], start_response: Callable[..., Any]) -> Iterable
     if role is None or evaluate(role.assume_role_policy_document, request) is not Effect.ALLOW:
         raise AwsError("AccessDenied", f"Not authorized to perform {_ACTION}", 403)
     seconds = int(form.get("DurationSeconds", _DEFAULT_SECONDS))
-    if seconds > int(role.max_session_duration):
+    if seconds > int(role.max_session_duration or _DEFAULT_SECONDS):
         message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
         raise AwsError("ValidationError", message)
     session = sts_backends[match[1]]["aws"].assume_role(

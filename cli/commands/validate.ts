@@ -1,0 +1,24 @@
+import { Command } from 'commander';
+import { environments } from '../../envs';
+import { accessStackName, stackName } from '../../modules/naming';
+import { step } from '../progress';
+import { SynthesizedStack } from '../terraform/stack';
+
+export function validateCommand(): Command {
+  return new Command('validate')
+    .description(
+      'has Terraform, or what TERRAFORM_BINARY_NAME says, validate every stack in cdktf.out; needs no account',
+    )
+    .action(async () => {
+      for (const name of environments.flatMap((environment) => [
+        stackName(environment),
+        accessStackName(environment),
+      ])) {
+        const stack = new SynthesizedStack(name);
+        await step(`validate ${name}`, async (report) => {
+          await stack.init(report, false);
+          await stack.validate(report);
+        });
+      }
+    });
+}
