@@ -195,6 +195,10 @@ def _rds(call: Call) -> list[str]:
 def _iam(call: Call) -> list[str]:
     if role := call.text("RoleName"):
         return [role_arn(call.account, role)]
+    if policy := call.text("PolicyName"):
+        return [f"arn:aws:iam::{call.account}:policy{call.text('Path') or '/'}{policy}"]
+    if url := call.text("Url"):
+        return [f"arn:aws:iam::{call.account}:oidc-provider/{url.removeprefix('https://')}"]
     return [call.text("PolicyArn", "OpenIDConnectProviderArn") or "*"]
 
 

@@ -11,6 +11,7 @@ import { round, step, type FinishedStep } from '../progress';
 import { verify, type VerifiedTable } from '../verify/verify';
 import { apply } from '../terraform/cdktf';
 import { EmulatorProcess } from './emulator';
+import { deployCredentials } from './github';
 import { saveSession, useEmulator } from './session';
 
 /** Called with each step as it ends. */
@@ -53,8 +54,8 @@ export async function bringUp(
     (done) => `${done.length} checked`,
   );
   finished(bootstrapped.finished);
-  const applied = await step(`cdktf apply ${stackName(environment)}`, (report) =>
-    apply(stackName(environment), report),
+  const applied = await step(`cdktf apply ${stackName(environment)}`, async (report) =>
+    apply(stackName(environment), report, await deployCredentials(environment)),
   );
   finished(applied.finished);
   const loaded = await step(

@@ -15,6 +15,8 @@ interface Invocation {
   readonly program: string;
   readonly argv: readonly string[];
   readonly cwd: string;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Told Terraform's lines that say how far it is. */
   readonly report: Report;
   /** Where stdout goes, instead of to the log. */
@@ -31,10 +33,10 @@ const PROGRESS =
   /: (Creating|Creation complete|Modif|Destr|Still|Read complete)|^\S*\s*(Plan:|Apply complete|No changes)/;
 
 /** Runs a program; its output is kept in .local/terraform.log. @throws FailedError unless it exits with 0 */
-export async function run({ title, program, argv, cwd, report, capture }: Invocation): Promise<void> {
+export async function run({ title, program, argv, cwd, env, report, capture }: Invocation): Promise<void> {
   const child = spawn(program, argv, {
     cwd,
-    env: { ...process.env, ...quiet, TF_CLI_CONFIG_FILE: toolchain().terraformCliConfig },
+    env: { ...process.env, ...env, ...quiet, TF_CLI_CONFIG_FILE: toolchain().terraformCliConfig },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // its own group, so that an interrupt ends all of it
   });

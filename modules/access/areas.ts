@@ -51,7 +51,6 @@ function storage(environment: Environment): Area {
           's3:GetAccelerateConfiguration',
           's3:GetBucketAcl',
           's3:GetBucketCORS',
-          's3:GetBucketLocation',
           's3:GetBucketLogging',
           's3:GetBucketNotification',
           's3:GetBucketObjectLockConfiguration',
@@ -106,11 +105,8 @@ function secrets(environment: Environment): Area {
     name: 'secrets',
     read: [
       allow(['secretsmanager:DescribeSecret', 'secretsmanager:GetResourcePolicy'], [...secrets, ...managed]),
-      allow(
-        ['ssm:GetParameter', 'ssm:GetParameters', 'ssm:ListTagsForResource'],
-        [naming.parameterArn(environment, `/trackman/${name}/*`)],
-      ),
-      allowUnscoped(['ssm:DescribeParameters', 'kms:ListAliases']),
+      allow(['ssm:GetParameter'], [naming.parameterArn(environment, `/trackman/${name}/*`)]),
+      allowUnscoped(['kms:ListAliases']),
       allow(['kms:DescribeKey', 'kms:GetKeyPolicy', 'kms:GetKeyRotationStatus', 'kms:ListResourceTags'], keys),
       // The artifacts' metadata, where they are encrypted by the platform's key.
       allow(['kms:Decrypt'], keys, {
@@ -286,7 +282,6 @@ function databases(environment: Environment): Area {
         [
           'rds:DescribeDBParameterGroups',
           'rds:DescribeDBParameters',
-          'rds:DescribeDBSnapshots',
           'rds:DescribeDBSubnetGroups',
           'rds:ListTagsForResource',
         ],
@@ -295,8 +290,6 @@ function databases(environment: Environment): Area {
       allow(['rds:DescribeDBInstances'], [arn('rds', environment, 'db:*')]),
       allow(['redshift-serverless:GetNamespace', 'redshift-serverless:GetWorkgroup'], redshift),
       allowUnscoped([
-        'rds:DescribeDBEngineVersions',
-        'rds:DescribeOrderableDBInstanceOptions',
         'redshift-data:DescribeStatement',
         'redshift-serverless:GetUsageLimit',
         'redshift-serverless:ListTagsForResource',
@@ -382,10 +375,8 @@ function network(environment: Environment): Area {
     name: 'network',
     read: [
       allowUnscoped([
-        'ec2:DescribeAccountAttributes',
         'ec2:DescribeAddresses',
         'ec2:DescribeAddressesAttribute',
-        'ec2:DescribeAvailabilityZones',
         'ec2:DescribeFlowLogs',
         'ec2:DescribeInternetGateways',
         'ec2:DescribeNatGateways',
@@ -398,7 +389,6 @@ function network(environment: Environment): Area {
         'ec2:DescribeSubnets',
         'ec2:DescribeVpcAttribute',
         'ec2:DescribeVpcEndpoints',
-        'ec2:DescribeVpcEndpointServices',
         'ec2:DescribeVpcPeeringConnections',
         'ec2:DescribeVpcs',
       ]),
@@ -442,6 +432,13 @@ function network(environment: Environment): Area {
         resources,
         TAGGED,
       ),
+      // The rule that a new group has of its own carries no tag; the group does.
+      allow(
+        ['ec2:RevokeSecurityGroupEgress', 'ec2:RevokeSecurityGroupIngress'],
+        [arn('ec2', environment, 'security-group-rule/*')],
+      ),
+      // Flow logs are delivered by CloudWatch Logs, whichever place they go to.
+      allowUnscoped(['logs:CreateLogDelivery', 'logs:DeleteLogDelivery']),
       // An interface endpoint answers to the service's own name: in a private zone that AWS keeps for the VPC.
       allow(['route53:AssociateVPCWithHostedZone'], ['arn:aws:route53:::hostedzone/*']),
     ],
@@ -542,17 +539,8 @@ function identities(environment: Environment): Area {
   return {
     name: 'identities',
     read: [
-      allow(
-        [
-          'iam:GetRole',
-          'iam:GetRolePolicy',
-          'iam:ListAttachedRolePolicies',
-          'iam:ListInstanceProfilesForRole',
-          'iam:ListRolePolicies',
-        ],
-        roles,
-      ),
-      allow(['iam:GetPolicy', 'iam:GetPolicyVersion', 'iam:ListPolicyVersions'], policies),
+      allow(['iam:GetRole', 'iam:GetRolePolicy', 'iam:ListAttachedRolePolicies', 'iam:ListRolePolicies'], roles),
+      allow(['iam:GetPolicy', 'iam:GetPolicyVersion'], policies),
       allow(['iam:GetOpenIDConnectProvider'], [naming.oidcProviderArn(environment)]),
     ],
     write: [
@@ -569,7 +557,17 @@ function identities(environment: Environment): Area {
         roles,
         { StringEquals: { 'iam:PermissionsBoundary': naming.boundaryArn(environment) } },
       ),
-      allow(['iam:DeleteRole', 'iam:TagRole', 'iam:UntagRole', 'iam:UpdateAssumeRolePolicy', 'iam:UpdateRole'], roles),
+      allow(
+        [
+          'iam:DeleteRole',
+          'iam:ListInstanceProfilesForRole',
+          'iam:TagRole',
+          'iam:UntagRole',
+          'iam:UpdateAssumeRolePolicy',
+          'iam:UpdateRole',
+        ],
+        roles,
+      ),
       allow(['iam:PassRole'], roles, { StringEquals: { 'iam:PassedToService': ACTING_SERVICES } }),
       allow(
         [
@@ -577,6 +575,7 @@ function identities(environment: Environment): Area {
           'iam:CreatePolicyVersion',
           'iam:DeletePolicy',
           'iam:DeletePolicyVersion',
+          'iam:ListPolicyVersions',
           'iam:TagPolicy',
           'iam:UntagPolicy',
         ],
