@@ -67,6 +67,6 @@ def created(call: "Call") -> list[str]:
 def _arn(call: "Call", identifier: str) -> str | None:
     if identifier.startswith("rtbassoc-"):
         tables = ec2_backends[call.account][call.region].route_tables.copy().values()
-        identifier = next((table.id for table in tables if identifier in table.associations), "")
+        identifier = next((table.id for table in tables if identifier in table.all_associations_ids), "")
     kind = _TYPES.get(identifier.partition("-")[0])
     return call.arn(f"{kind}/{identifier}") if kind else None

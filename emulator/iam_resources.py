@@ -155,8 +155,11 @@ def _ssm_parameter(call: Call, name: str) -> str:
 
 
 def _kms(call: Call) -> list[str]:
-    given = call.text("KeyId", "TargetKeyId")
-    return [kms_key_arn(call.account, call.region, given)] if given else ["*"]
+    """An alias needs permission on both, alias and key."""
+    alias = call.text("AliasName")
+    given = call.text("KeyId", "TargetKeyId") or alias
+    key = [kms_key_arn(call.account, call.region, given)] if given else ["*"]
+    return [call.arn(alias), *key] if alias else key
 
 
 def kms_key_arn(account: str, region: str, given: str) -> str:
