@@ -77,6 +77,11 @@ export function accessStackName({ name }: Named): string {
   return `trackman-access-${name}`;
 }
 
+/** Every stack of an environment: the platform's, and that of its pipelines' roles. */
+export function stackNames(environment: Named): string[] {
+  return [stackName(environment), accessStackName(environment)];
+}
+
 /** Beside the platform's, in the same bucket. */
 export function accessStateKey({ name }: Named): string {
   return `trackman-access-${name}/terraform.tfstate`;

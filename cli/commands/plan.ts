@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Environment } from '../../envs/environment';
-import { accessStackName, stackName } from '../../modules/naming';
+import { stackNames } from '../../modules/naming';
 import { requireAccount } from '../aws/account';
 import { environmentArgument } from '../environment-argument';
 import { step } from '../progress';
@@ -46,7 +46,7 @@ export async function planInto(environment: Environment, out: string | undefined
 }
 
 async function planStacks(environment: Environment, directory: string): Promise<PlanSummary[]> {
-  const stacks = [stackName(environment), accessStackName(environment)].map((name) => new SynthesizedStack(name));
+  const stacks = stackNames(environment).map((name) => new SynthesizedStack(name));
   await requireAccount(environment);
   const summaries: PlanSummary[] = [];
   for (const stack of stacks) {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { environments } from '../../envs';
-import { accessStackName, stackName } from '../../modules/naming';
+import { stackNames } from '../../modules/naming';
 import { step } from '../progress';
 import { SynthesizedStack } from '../terraform/stack';
 
@@ -10,15 +10,9 @@ export function validateCommand(): Command {
       'has Terraform, or what TERRAFORM_BINARY_NAME says, validate every stack in cdktf.out; needs no account',
     )
     .action(async () => {
-      for (const name of environments.flatMap((environment) => [
-        stackName(environment),
-        accessStackName(environment),
-      ])) {
+      for (const name of environments.flatMap(stackNames)) {
         const stack = new SynthesizedStack(name);
-        await step(`validate ${name}`, async (report) => {
-          await stack.init(report, false);
-          await stack.validate(report);
-        });
+        await step(`validate ${name}`, (report) => stack.validate(report));
       }
     });
 }

@@ -5,14 +5,25 @@ import { names, OIDC_ISSUER, roleArn } from '../../modules/naming';
 
 const HOUR_S = 3600;
 
-/** Credentials of a deploy's job, as the variables in which AWS's SDKs and Terraform look for them. */
-export async function deployCredentials(environment: Environment): Promise<Record<string, string>> {
-  const { repository, name, region } = environment;
-  const { Credentials } = await new STSClient({ region }).send(
+/** A job of a workflow, as GitHub's token tells it, and the role that it acts as. */
+export interface Job {
+  /** For example "pull_request", "ref:refs/heads/main" or "environment:dev". */
+  readonly context: string;
+  readonly role: string;
+}
+
+/** The job that deploys to an environment. */
+export function deployJob({ name }: Environment): Job {
+  return { context: `environment:${name}`, role: names.access.apply };
+}
+
+/** A job's credentials, as the variables in which AWS's SDKs and Terraform look for them. */
+export async function credentialsOf(job: Job, environment: Environment): Promise<Record<string, string>> {
+  const { Credentials } = await new STSClient({ region: environment.region }).send(
     new AssumeRoleWithWebIdentityCommand({
-      RoleArn: roleArn(environment, names.access.apply),
-      RoleSessionName: 'deploy',
-      WebIdentityToken: token(`repo:${repository}:environment:${name}`),
+      RoleArn: roleArn(environment, job.role),
+      RoleSessionName: 'workflow',
+      WebIdentityToken: token(`repo:${environment.repository}:${job.context}`),
     }),
   );
   return {

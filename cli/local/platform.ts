@@ -11,7 +11,7 @@ import { round, step, type FinishedStep } from '../progress';
 import { verify, type VerifiedTable } from '../verify/verify';
 import { apply } from '../terraform/cdktf';
 import { EmulatorProcess } from './emulator';
-import { deployCredentials } from './github';
+import { credentialsOf, deployJob } from './github';
 import { saveSession, useEmulator } from './session';
 
 /** Called with each step as it ends. */
@@ -55,7 +55,7 @@ export async function bringUp(
   );
   finished(bootstrapped.finished);
   const applied = await step(`cdktf apply ${stackName(environment)}`, async (report) =>
-    apply(stackName(environment), report, await deployCredentials(environment)),
+    apply(stackName(environment), report, await credentialsOf(deployJob(environment), environment)),
   );
   finished(applied.finished);
   const loaded = await step(

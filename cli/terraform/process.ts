@@ -9,7 +9,7 @@ import { localDirectory, toolchain } from '../toolchain';
 export type Report = (line: string) => void;
 
 /** A program to be run to its end. */
-interface Invocation {
+export interface Invocation {
   /** What to call it when it fails. */
   readonly title: string;
   readonly program: string;
@@ -17,8 +17,8 @@ interface Invocation {
   readonly cwd: string;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Told Terraform's lines that say how far it is. */
-  readonly report: Report;
+  /** Told Terraform's lines that say how far it is. @default nobody */
+  readonly report?: Report;
   /** Where stdout goes, instead of to the log. */
   readonly capture?: (chunk: Buffer) => void;
 }
@@ -55,7 +55,7 @@ export async function run({ title, program, argv, cwd, env, report, capture }: I
       if (line.trim() === '') return;
       tail.push(line);
       if (tail.length > SHOWN_LINES) tail.shift();
-      if (PROGRESS.test(line)) report(line.trim().replace(/^\S+ {2}/, '')); // less the stack's name
+      if (PROGRESS.test(line)) report?.(line.trim().replace(/^\S+ {2}/, '')); // less the stack's name
     });
   }
   const interrupted = await passingInterrupts(child, ended);

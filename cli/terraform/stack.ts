@@ -2,8 +2,9 @@ import { copyFileSync, existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { projectRoot } from '../../modules/project';
 import { InputError } from '../errors';
+import { inTemporaryDirectory } from './plan-files';
 import { summarize, type Plan, type PlanSummary } from './plan-summary';
-import { run, type Report } from './process';
+import { run, type Invocation, type Report } from './process';
 
 const LOCK_FILE = '.terraform.lock.hcl';
 
@@ -23,49 +24,55 @@ export class SynthesizedStack {
       throw new InputError(`stack ${name}: expected what was synthesized in ${this.directory}; run: npx cdktf synth`);
   }
 
-  /** With the provider that the repository's lock file pins, and the state's bucket unless `backend` is false. */
-  async init(report: Report, backend = true): Promise<void> {
-    copyFileSync(join(projectRoot, LOCK_FILE), join(this.directory, LOCK_FILE));
-    // OpenTofu takes the locked version from Terraform's lock, but has other builds of providers: it must note its own.
-    const lock = basename(this.binary) === 'tofu' ? [] : ['-lockfile=readonly'];
-    await this.terraform(['init', `-backend=${backend}`, ...lock], report);
+  /** With the provider that the repository's lock file pins, and the state. */
+  async init(report: Report): Promise<void> {
+    await this.terraform(this.initialization(), { report });
   }
 
+  /** Whether Terraform takes it; without the state, and so without an account. */
   async validate(report: Report): Promise<void> {
-    await this.terraform(['validate'], report);
+    await inTemporaryDirectory(async (directory) => {
+      const env = { TF_DATA_DIR: directory }; // an earlier init would have Terraform ask for the state after all
+      await this.terraform([...this.initialization(), '-backend=false'], { report, env });
+      await this.terraform(['validate'], { report, env });
+    });
   }
 
   /** Plans into `file`. */
   async plan(file: string, report: Report): Promise<PlanSummary> {
-    await this.terraform(['plan', `-out=${file}`, LOCK_TIMEOUT, PARALLELISM], report);
+    await this.terraform(['plan', `-out=${file}`, LOCK_TIMEOUT, PARALLELISM], { report });
     return summarize(this.name, await this.show(file));
   }
 
   /** Applies what was planned into `file`, and nothing else: Terraform refuses a plan whose state has moved on. */
   async apply(file: string, report: Report): Promise<void> {
-    await this.terraform(['apply', LOCK_TIMEOUT, PARALLELISM, file], report);
+    await this.terraform(['apply', LOCK_TIMEOUT, PARALLELISM, file], { report });
   }
 
   /** The plan as JSON holds every value, so it is neither printed nor kept. */
   private async show(file: string): Promise<Plan> {
     const chunks: Buffer[] = [];
-    await this.terraform(
-      ['show', '-json', file],
-      () => {},
-      (chunk) => chunks.push(chunk),
-    );
+    await this.terraform(['show', '-json', file], { capture: (chunk) => chunks.push(chunk) });
     return JSON.parse(Buffer.concat(chunks).toString()) as Plan;
   }
 
-  private async terraform(argv: string[], report: Report, capture?: (chunk: Buffer) => void): Promise<void> {
-    const [command, ...options] = argv;
+  private initialization(): string[] {
+    copyFileSync(join(projectRoot, LOCK_FILE), join(this.directory, LOCK_FILE));
+    // OpenTofu takes the locked version from Terraform's lock, but has other builds of providers: it must note its own.
+    return ['init', ...(basename(this.binary) === 'tofu' ? [] : ['-lockfile=readonly'])];
+  }
+
+  private async terraform(
+    argv: readonly string[],
+    options: Pick<Invocation, 'report' | 'capture' | 'env'>,
+  ): Promise<void> {
+    const [command, ...others] = argv;
     await run({
       title: `${basename(this.binary)} ${command} of ${this.name}`,
       program: this.binary,
-      argv: [command!, '-no-color', ...options],
+      argv: [command!, '-no-color', ...others],
       cwd: this.directory,
-      report,
-      capture,
+      ...options,
     });
   }
 }
