@@ -1,0 +1,17 @@
+resource "aws_iam_openid_connect_provider" "issuer" {
+  url            = "https://issuer.example"
+  client_id_list = var.revision == 1 ? ["sts.amazonaws.com"] : ["sts.amazonaws.com", "another.example"]
+}
+
+resource "aws_iam_role" "workflow" {
+  name = "terraform-test-workflow"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Federated = aws_iam_openid_connect_provider.issuer.arn }
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Condition = { StringEquals = { "issuer.example:aud" = "sts.amazonaws.com", "issuer.example:sub" = "revision-${var.revision}" } }
+    }]
+  })
+}
