@@ -39,6 +39,13 @@ def tables_of(statement: Statement, database: str) -> Iterator[tuple[str, str]]:
 
 def _format_version(account: str, region: str, database: str, table: str) -> int | None:
     """The format version in an Iceberg table's current metadata file, None when there is no such table or file."""
+    metadata = current_metadata(account, region, database, table)
+    version = metadata and _FORMAT_VERSION.search(metadata, 0, 1024)
+    return int(version[1]) if version else None
+
+
+def current_metadata(account: str, region: str, database: str, table: str) -> bytes | None:
+    """An Iceberg table's current metadata file (JSON), None when there is no such table or file."""
     found = glue_backends[account][region].databases.get(database)
     found = found and found.tables.get(table)
     location = found and found.as_dict().get("Parameters", {}).get("metadata_location")
@@ -47,5 +54,4 @@ def _format_version(account: str, region: str, database: str, table: str) -> int
     url = urlsplit(location)
     owned = find_bucket(url.netloc)
     stored = owned and owned[1].keys.get(url.path.lstrip("/"))
-    version = stored and _FORMAT_VERSION.search(stored.value, 0, 1024)
-    return int(version[1]) if version else None
+    return stored.value if stored else None

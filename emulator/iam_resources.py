@@ -15,7 +15,7 @@ from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from emulator import athena_executions, iam_conditions, iam_ec2
+from emulator import athena_executions, iam_conditions, iam_ec2, redshift_statements, redshift_store
 from emulator.iam_policy import Context
 
 
@@ -62,8 +62,16 @@ class Call:
 def needs(call: Call) -> list[Need]:
     """Every permission that the call needs; AWS checks them in this order and names the first that is missing."""
     resources = _RESOURCES.get(call.service, _any)(call)
-    own = [Need(f"{call.service}:{call.operation}", resource) for resource in resources]
-    return own + _tagging(call) + _passed_roles(call)
+    action, context = f"{call.service}:{call.operation}", _context(call)
+    return [Need(action, resource, context) for resource in resources] + _tagging(call) + _passed_roles(call)
+
+
+def _context(call: Call) -> Context:
+    """The condition keys that are the action's own."""
+    if call.service == "redshift-data" and (statement_id := call.text("Id")):
+        statement = redshift_statements.find(call.account, call.region, statement_id)
+        return {"redshift-data:statement-owner-iam-userid": statement.submission.owner} if statement else {}
+    return {}
 
 
 def _any(call: Call) -> list[str]:
@@ -195,6 +203,24 @@ def _rds(call: Call) -> list[str]:
     return named or [call.arn("db:*") if call.operation == "DescribeDBInstances" else "*"]
 
 
+def _redshift_data(call: Call) -> list[str]:
+    """What names no workgroup is about a statement, which is no resource: conditions tell whose it is."""
+    kept = redshift_store.store(call.account, call.region)
+    workgroup = kept.workgroups.get(call.text("WorkgroupName") or "")
+    return [workgroup.arn] if workgroup else ["*"]
+
+
+def _redshift_serverless(call: Call) -> list[str]:
+    """A namespace and a workgroup are known by an id in their ARN; what does not exist is asked for as any of them."""
+    if given := call.text("resourceArn"):
+        return [given]
+    kept = redshift_store.store(call.account, call.region)
+    for kind, existing in (("workgroup", kept.workgroups), ("namespace", kept.namespaces)):
+        if name := call.text(f"{kind}Name"):
+            return [existing[name].arn if name in existing else call.arn(f"{kind}/*")]
+    return ["*"]
+
+
 def _iam(call: Call) -> list[str]:
     if role := call.text("RoleName"):
         return [role_arn(call.account, role)]
@@ -217,6 +243,8 @@ _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "kms": _kms,
     "logs": _logs,
     "rds": _rds,
+    "redshift-data": _redshift_data,
+    "redshift-serverless": _redshift_serverless,
     "secretsmanager": _secretsmanager,
     "ssm": _ssm,
     "sts": _sts,
@@ -243,18 +271,24 @@ _PASSED_ROLES: dict[str, Sequence[str]] = {
     "lakeformation:RegisterResource": ["RoleArn"],
     "rds:CreateDBInstance": ["MonitoringRoleArn"],
     "rds:ModifyDBInstance": ["MonitoringRoleArn"],
+    "redshift-serverless:CreateNamespace": ["iamRoles"],
+    "redshift-serverless:UpdateNamespace": ["iamRoles"],
     "scheduler:CreateSchedule": ["Target.RoleArn"],
     "scheduler:UpdateSchedule": ["Target.RoleArn"],
 }
-"""Operations and the parameters in which they take the name or the ARN of a role that the service will assume."""
+"""Operations and the parameters in which they take names or ARNs of roles that the service will assume."""
 
 
 def _passed_roles(call: Call) -> list[Need]:
-    given = call.text(*_PASSED_ROLES.get(f"{call.service}:{call.operation}", []))
-    if given is None:
-        return []
-    arn = given if given.startswith("arn:") else role_arn(call.account, given.rsplit("/", 1)[-1])
-    return [Need("iam:PassRole", arn, {"iam:passedtoservice": f"{call.service}.amazonaws.com"})]
+    parameters = _PASSED_ROLES.get(f"{call.service}:{call.operation}", [])
+    named = [call.text(*parameters)] if call.text(*parameters) else []
+    listed = [role for parameter in parameters for role in call.texts(parameter)]
+    context = {"iam:passedtoservice": f"{call.service}.amazonaws.com"}
+    return [Need("iam:PassRole", _arn_of_role(call, given), context) for given in [*named, *listed]]
+
+
+def _arn_of_role(call: Call, given: str) -> str:
+    return given if given.startswith("arn:") else role_arn(call.account, given.rsplit("/", 1)[-1])
 
 
 def role_arn(account: str, name: str) -> str:

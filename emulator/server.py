@@ -34,6 +34,11 @@ SERVICES = [
     "emulator.schedules",
     "emulator.athena_definitions",
     "emulator.athena",
+    "emulator.redshift_namespaces",
+    "emulator.redshift_workgroups",
+    "emulator.redshift_usage_limits",
+    "emulator.redshift_tags",
+    "emulator.redshift_data",
 ]
 
 _log = logging.getLogger(__name__)

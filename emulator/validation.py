@@ -19,6 +19,8 @@ _CODES = {
     "iam": "ValidationError",
     "kms": "ValidationException",
     "logs": "InvalidParameterException",
+    "redshift-data": "ValidationException",
+    "redshift-serverless": "ValidationException",
     "secretsmanager": "ValidationException",
     "ssm": "ValidationException",
     "sts": "ValidationError",

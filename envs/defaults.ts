@@ -38,7 +38,7 @@ export const defaults = {
   lake: { versionDays: 30, rawInfrequentDays: 30, landingDays: 90, accessLogDays: 90 },
   logs: { retentionDays: 90 },
   analytics: { maxScannedBytes: 10_000_000_000, resultDays: 30 },
-  warehouse: { baseCapacityRpu: 8, dailyRpuHours: 16 },
+  warehouse: { baseCapacityRpu: 8, maxCapacityRpu: 32, dailyRpuHours: 16 },
   alarms: { page: [], ticket: [] },
   budget: { monthlyUsd: 500 },
 } satisfies Omit<Environment, 'name' | 'account'>;

@@ -208,6 +208,8 @@ const schema = z
         (rpu) => rpu === 4 || rpu % 8 === 0,
         '4, or a multiple of 8 up to 512',
       ),
+      /** Up to where capacity grows by itself, in RPU: a multiple of 8. @default 32 */
+      maxCapacityRpu: whole(8, 512, 'RPU').refine((rpu) => rpu % 8 === 0, 'a multiple of 8 up to 512'),
       /** RPU-hours a day after which it answers no more until the next. @default 16 */
       dailyRpuHours: whole(1, 100_000, 'RPU-hours'),
     }),

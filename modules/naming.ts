@@ -39,6 +39,14 @@ export const names = {
     analyst: 'trackman-analyst',
     databaseMonitoring: 'trackman-database-monitoring',
   },
+  warehouse: {
+    namespace: 'trackman',
+    workgroup: 'trackman',
+    database: 'trackman',
+    adminUser: 'admin',
+    /** As which Redshift reads the lake. */
+    spectrumRole: 'trackman-spectrum',
+  },
   serving: {
     identifier: 'dataengineering-db',
     database: 'dataengineering',
@@ -142,6 +150,11 @@ export function servingCaParameter({ name }: Named): string {
 /** Credentials of dataengineering-db's users; their values are written by the job `migrate`. */
 export function servingSecrets({ name }: Named): { loader: string; application: string } {
   return { loader: `trackman/${name}/serving/loader`, application: `trackman/${name}/serving/application` };
+}
+
+/** Where Redshift Serverless writes a log of a namespace; the name is its own. */
+export function redshiftLogGroup(namespace: string, log: string): string {
+  return `/aws/redshift/${namespace}/${log}`;
 }
 
 /** Key of the hashes that stand for personal data. */

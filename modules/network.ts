@@ -55,6 +55,7 @@ export interface NetworkProps {
 
 /** A quarter of a quarter of the VPC's range for each subnet: a /16 makes /20s, 4,091 addresses each. */
 const SUBNET_BITS = 4;
+const HTTPS = 443;
 
 /** The private network that jobs and databases are in: three subnets, the AWS services that jobs call, the sources. */
 export class Network extends Construct {
@@ -68,6 +69,8 @@ export class Network extends Construct {
     readonly securityGroup: SecurityGroup;
   };
   private readonly routeTableIds: readonly string[];
+  private readonly s3: VpcEndpoint;
+  private readonly services?: SecurityGroup;
 
   constructor(
     scope: Construct,
@@ -87,8 +90,9 @@ export class Network extends Construct {
     const zone = props.endpointZones[0]!;
     this.glue = { subnetId: this.subnetIn(zone), availabilityZone: zone, securityGroup };
 
-    this.reachS3(securityGroup);
-    this.reachServices(securityGroup);
+    this.s3 = this.endpointOfS3();
+    if (props.endpoints.length > 0) this.services = this.endpointsOfServices();
+    this.callServices(securityGroup);
     for (const peering of props.peerings) this.reachSource(peering, securityGroup);
   }
 
@@ -99,6 +103,16 @@ export class Network extends Construct {
       description,
       vpcId: this.vpcId,
     });
+  }
+
+  /** Lets what is in the group call AWS services: S3, and those that have an endpoint. */
+  callServices(group: SecurityGroup): void {
+    group.allowToPrefixList('s3', this.s3.prefixListId, HTTPS, 'S3');
+    if (this.props.nat) group.allowToCidr('internet', '0.0.0.0/0', HTTPS, 'Any AWS service, through the NAT gateway');
+    if (!this.services) return;
+    const ports = { from: HTTPS, to: HTTPS };
+    this.services.allowFrom(group, ports, 'Calls to AWS services');
+    group.allowTo(this.services, ports, 'AWS services');
   }
 
   private subnetIn(zone: string): string {
@@ -169,25 +183,21 @@ export class Network extends Construct {
     });
   }
 
-  private reachS3(glue: SecurityGroup): void {
+  private endpointOfS3(): VpcEndpoint {
     const { name, location } = this.props;
-    const endpoint = new VpcEndpoint(this, 's3-endpoint', {
+    return new VpcEndpoint(this, 's3-endpoint', {
       vpcId: this.vpcId,
       serviceName: `com.amazonaws.${location.region}.s3`,
       vpcEndpointType: 'Gateway',
       routeTableIds: [...this.routeTableIds],
       tags: { Name: `${name}-s3` },
     });
-    glue.allowToPrefixList('s3', endpoint.prefixListId, 443, 'S3');
   }
 
-  private reachServices(glue: SecurityGroup): void {
-    const { name, location, endpoints, endpointZones, nat } = this.props;
-    if (nat) glue.allowToCidr('internet', '0.0.0.0/0', 443, 'Any AWS service, through the NAT gateway');
-    if (endpoints.length === 0) return;
+  /** @returns the group that the endpoints are in */
+  private endpointsOfServices(): SecurityGroup {
+    const { name, location, endpoints, endpointZones } = this.props;
     const group = this.securityGroup('endpoints', 'Interface endpoints of AWS services');
-    group.allowFrom(glue, { from: 443, to: 443 }, 'Jobs call AWS services');
-    glue.allowTo(group, { from: 443, to: 443 }, 'AWS services');
     for (const service of endpoints) {
       new VpcEndpoint(this, `${service}-endpoint`, {
         vpcId: this.vpcId,
@@ -199,6 +209,7 @@ export class Network extends Construct {
         tags: { Name: `${name}-${service}` },
       });
     }
+    return group;
   }
 
   private reachSource(peering: Peering, glue: SecurityGroup): void {

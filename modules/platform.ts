@@ -18,6 +18,7 @@ import { ServingDb } from './serving-db';
 import { SourceConnection } from './source-connection';
 import { EnvironmentStack } from './stack';
 import { check } from './validation';
+import { Warehouse } from './warehouse';
 
 /** The platform of one environment. Read from top to bottom it is the architecture, in the order in which data flows. */
 export class Platform extends EnvironmentStack {
@@ -134,6 +135,20 @@ export class Platform extends EnvironmentStack {
       deletionProtection,
     });
 
+    const warehouseGroup = network.securityGroup('warehouse', 'Redshift reads the catalog and the lake');
+    network.callServices(warehouseGroup);
+    const warehouse = new Warehouse(this, 'warehouse', {
+      ...names.warehouse,
+      location,
+      key,
+      subnetIds: network.subnetIds,
+      securityGroupIds: [warehouseGroup.id],
+      ...environment.warehouse,
+      retentionDays: environment.logs.retentionDays,
+      schemas: [catalog.lake, catalog.marts],
+      deletionProtection,
+    });
+
     // Who may do what.
     const { prefixes } = names;
     for (const job of [ingest, publish, migrate]) artifacts.grantRead(job.role);
@@ -157,6 +172,8 @@ export class Platform extends EnvironmentStack {
     catalog.lake.grantRead(analysts);
     catalog.marts.grantRead(analysts);
     lake.tables.grantRead(analysts, prefixes.lake, prefixes.marts);
+    warehouse.grantQuery(analysts);
+    lake.tables.grantRead(warehouse.spectrum, prefixes.lake, prefixes.marts);
   }
 
   /** Data can be destroyed only where two files agree: the environment's own and the list in cdktf.json. */

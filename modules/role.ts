@@ -1,5 +1,6 @@
 import { IamRole } from '@cdktf/provider-aws/lib/iam-role';
 import { IamRolePolicy } from '@cdktf/provider-aws/lib/iam-role-policy';
+import type { ITerraformDependable } from 'cdktf';
 import type { Construct } from 'constructs';
 import { Grantee, policyDocument } from './grantee';
 
@@ -7,14 +8,16 @@ export interface RoleProps {
   readonly name: string;
   /** Who uses it and what for. */
   readonly description: string;
-  /** Who may assume it: an AWS service ("glue.amazonaws.com"), or an account's principals by the account's number. */
-  readonly trusts: { readonly service: string } | { readonly account: string };
+  /** Who may assume it: AWS services ("glue.amazonaws.com"), or an account's principals by the account's number. */
+  readonly trusts: { readonly service: string | readonly string[] } | { readonly account: string };
 }
 
 /** An IAM role with one policy of its own, which modules fill by their grant methods. */
 export class Role extends Grantee {
   readonly name: string;
   readonly arn: string;
+  /** What resources wait for that act as the role while they are created; empty before the first grant. */
+  readonly policies: ITerraformDependable[] = [];
 
   constructor(scope: Construct, id: string, props: RoleProps) {
     super(scope, id, `role ${props.name}`);
@@ -28,7 +31,7 @@ export class Role extends Grantee {
   }
 
   protected override hold(policy: string): void {
-    new IamRolePolicy(this, 'permissions', { name: 'permissions', role: this.name, policy });
+    this.policies.push(new IamRolePolicy(this, 'permissions', { name: 'permissions', role: this.name, policy }));
   }
 }
 

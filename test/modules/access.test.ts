@@ -6,9 +6,13 @@ import { Synthesized, synthesize, type Statement } from './synthesized';
 const platform = synthesize(dev);
 const ROLES = ['trackman-analyst', 'trackman-crawler', 'trackman-ingest', 'trackman-migrate', 'trackman-publish'];
 
+const OWN_STATEMENTS = { StringEquals: { 'redshift-data:statement-owner-iam-userid': '$${aws:userid}' } };
 /** Actions for which the service knows no resource, and the condition that narrows them instead. */
 const UNSCOPED: Record<string, Statement['Condition']> = {
   'cloudwatch:PutMetricData': { StringEquals: { 'cloudwatch:namespace': 'Glue' } },
+  'redshift-data:DescribeStatement': OWN_STATEMENTS,
+  'redshift-data:GetStatementResult': OWN_STATEMENTS,
+  'redshift-data:CancelStatement': OWN_STATEMENTS,
 };
 
 /** What a role may do with resources whose ARN contains `part`. */

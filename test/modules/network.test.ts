@@ -5,6 +5,7 @@ import { synthesize, type Configuration, type Synthesized } from './synthesized'
 
 const platform = synthesize(dev);
 const GLUE = '<aws_security_group trackman-glue id>';
+const WAREHOUSE = '<aws_security_group trackman-warehouse id>';
 const ENDPOINTS = '<aws_security_group trackman-endpoints id>';
 
 function rules(of: Synthesized, direction: 'ingress' | 'egress', group: string): Configuration[] {
@@ -73,8 +74,19 @@ describe('a VPC of its own', () => {
       { ports: [443, 443], peer: expect.stringContaining('prefix_list_id') },
       { ports: [5432, 5432], peer: '<aws_security_group trackman-serving-db id>' },
     ]);
-    expect(rules(platform, 'ingress', ENDPOINTS)).toEqual([{ ports: [443, 443], peer: GLUE }]);
+    expect(rules(platform, 'ingress', ENDPOINTS)).toEqual([
+      { ports: [443, 443], peer: GLUE },
+      { ports: [443, 443], peer: WAREHOUSE },
+    ]);
     expect(rules(platform, 'egress', ENDPOINTS)).toEqual([]);
+  });
+
+  test('lets the warehouse call AWS services, and nobody call it', () => {
+    expect(rules(platform, 'ingress', WAREHOUSE)).toEqual([]);
+    expect(rules(platform, 'egress', WAREHOUSE)).toEqual([
+      { ports: [443, 443], peer: ENDPOINTS },
+      { ports: [443, 443], peer: expect.stringContaining('prefix_list_id') },
+    ]);
   });
 
   test('is peered with the source’s VPC, where its owners say that it is', () => {
