@@ -18,7 +18,6 @@ from emulator.settings import SettingsError
 SERVICES = [
     "emulator.iam",
     "emulator.iam_boundaries",
-    "emulator.iam_providers",
     "emulator.s3",
     "emulator.s3_bodies",
     "emulator.ssm",

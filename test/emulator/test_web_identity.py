@@ -131,16 +131,3 @@ def test_other_calls_still_need_a_signature(emulator: Emulator) -> None:
     )
     with pytest.raises(ClientError, match="missing Authentication Token"):
         sts.get_session_token()
-
-
-def test_audiences_are_added_and_removed(emulator: Emulator) -> None:
-    iam = emulator.client("iam")
-    arn = iam.create_open_id_connect_provider(Url="https://audiences.example", ClientIDList=["a"])[
-        "OpenIDConnectProviderArn"
-    ]
-    for _ in range(2):  # a repetition is no error
-        iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="b")
-        iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="a")
-    assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["ClientIDList"] == ["b"]
-    with pytest.raises(ClientError, match="OpenIDConnect Provider not found"):
-        iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=f"{arn}2", ClientID="b")

@@ -1,6 +1,7 @@
 resource "aws_iam_openid_connect_provider" "issuer" {
   url            = "https://issuer.example"
-  client_id_list = var.revision == 1 ? ["sts.amazonaws.com"] : ["sts.amazonaws.com", "another.example"]
+  client_id_list = ["sts.amazonaws.com"]
+  tags           = { revision = var.revision }
 }
 
 resource "aws_iam_role" "workflow" {
