@@ -189,7 +189,7 @@ def _logs(call: Call) -> list[str]:
         return [arn]
     group = call.text("logGroupName")
     if group is None:
-        return ["*"]
+        return [call.arn("log-group::log-stream:")] if call.operation == "DescribeLogGroups" else ["*"]
     return [call.arn(f"log-group:{group}:log-stream:{call.text('logStreamName') or ''}")]
 
 
