@@ -15,7 +15,7 @@ from moto.iam.models import iam_backends
 from moto.kms.models import Key, kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from emulator import athena_executions, athena_sql, redshift_statements, redshift_store
+from emulator import athena_executions, athena_sql, iam_conditions, iam_ec2, redshift_statements, redshift_store
 from emulator.iam_policy import Context
 
 
@@ -68,7 +68,7 @@ def needs(call: Call) -> list[Need]:
     resources = _RESOURCES.get(call.service, _any)(call)
     action, context = f"{call.service}:{call.operation}", _context(call)
     own = [Need(action, resource, context) for resource in resources]
-    return own + _passed_roles(call) + _executed_statement(call)
+    return own + _tagging(call) + _passed_roles(call) + _executed_statement(call)
 
 
 def _context(call: Call) -> Context:
@@ -127,28 +127,6 @@ def _glue_in_database(call: Call, catalog: str) -> list[str]:
 
 
 # --- The other services
-
-
-_EC2_CREATED = {"CreateNetworkInterface": "network-interface/*"}
-_EC2_NAMED = {"SubnetId": "subnet", "SecurityGroupId": "security-group", "NetworkInterfaceId": "network-interface"}
-
-
-def _ec2(call: Call) -> list[str]:
-    """Network interfaces, with what they are made from, and their tags; all else is asked for on everything."""
-    if call.operation in ("CreateTags", "DeleteTags"):
-        ids = [value for name, value in call.parameters.items() if re.fullmatch(r"ResourceId\.\d+", name)]
-        if all(each.startswith("eni-") for each in ids):
-            return [call.arn(f"network-interface/{each}") for each in ids]
-    if not call.operation.endswith("NetworkInterface"):
-        return ["*"]
-    named = [
-        call.arn(f"{kind}/{value}")
-        for parameter, kind in _EC2_NAMED.items()
-        for name, value in call.parameters.items()
-        if re.fullmatch(rf"{parameter}(\.\d+)?", name)
-    ]
-    created = _EC2_CREATED.get(call.operation)
-    return named + ([call.arn(created)] if created else [])
 
 
 def _athena(call: Call) -> list[str]:
@@ -235,7 +213,7 @@ def _logs(call: Call) -> list[str]:
         return [arn]
     group = call.text("logGroupName")
     if group is None:
-        return ["*"]
+        return [call.arn("log-group::log-stream:")] if call.operation == "DescribeLogGroups" else ["*"]
     return [call.arn(f"log-group:{group}:log-stream:{call.text('logStreamName') or ''}")]
 
 
@@ -270,6 +248,10 @@ def _redshift_serverless(call: Call) -> list[str]:
 def _iam(call: Call) -> list[str]:
     if role := call.text("RoleName"):
         return [role_arn(call.account, role)]
+    if policy := call.text("PolicyName"):
+        return [f"arn:aws:iam::{call.account}:policy{call.text('Path') or '/'}{policy}"]
+    if url := call.text("Url"):
+        return [f"arn:aws:iam::{call.account}:oidc-provider/{url.removeprefix('https://')}"]
     return [call.text("PolicyArn", "OpenIDConnectProviderArn") or "*"]
 
 
@@ -279,7 +261,7 @@ def _sts(call: Call) -> list[str]:
 
 _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "athena": _athena,
-    "ec2": _ec2,
+    "ec2": iam_ec2.resources,
     "glue": _glue,
     "iam": _iam,
     "kms": _kms,
@@ -291,6 +273,15 @@ _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "ssm": _ssm,
     "sts": _sts,
 }
+
+
+# --- ec2:CreateTags: who creates something with tags must be allowed to tag it
+
+
+def _tagging(call: Call) -> list[Need]:
+    if call.service != "ec2" or not iam_conditions.request_tags(call.parameters):
+        return []
+    return [Need("ec2:CreateTags", resource) for resource in iam_ec2.created(call)]
 
 
 # --- iam:PassRole: who hands a role to a service must be allowed to

@@ -20,6 +20,7 @@ SERVICES = [
     "emulator.ec2",
     "emulator.kms",
     "emulator.logs",
+    "emulator.iam_boundaries",
     "emulator.s3",
     "emulator.s3_bodies",
     "emulator.s3_events",

@@ -2,6 +2,7 @@ import type { Environment } from './environment';
 
 /** What holds in every environment that says nothing else. Units and meaning: see environment.ts. */
 export const defaults = {
+  repository: 'trackman/data-platform',
   region: 'eu-central-1',
   tags: { owner: 'data-engineering', costCentre: 'golf-data', dataClassification: 'confidential' },
   deletionProtection: true,

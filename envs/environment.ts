@@ -93,6 +93,15 @@ const schema = z
     name: text(/^[a-z][a-z0-9]{1,11}$/, '2 to 12 lower-case letters and digits, a letter first'),
     /** AWS account, 12 digits; Terraform refuses any other. No default: each environment has its own. */
     account,
+    /**
+     * The GitHub repository whose workflows deploy, as its tokens name it: owner@id/name@id, or owner/name where it is
+     * older than immutable subjects. `gh api repos/OWNER/NAME/actions/oidc/customization/sub` tells which.
+     * @default trackman/data-platform
+     */
+    repository: text(
+      /^[\w.-]+(@\d+)?\/[\w.-]+(@\d+)?$/,
+      "a GitHub repository as its workflows' tokens name it: owner@123/name@456, or owner/name",
+    ),
     /** AWS region. @default eu-central-1 */
     region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as eu-central-1'),
     /** Tags of every resource; the platform adds `platform`, `environment` and `commit`. */

@@ -1,5 +1,3 @@
-import { AwsProvider } from '@cdktf/provider-aws/lib/provider';
-import { S3Backend, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
 import { loadPackagedQueries } from '../athena-queries/packaged-query';
 import type { Environment } from '../envs/environment';
@@ -21,22 +19,22 @@ import { projectRoot } from './project';
 import { Secret } from './secret';
 import { ServingDb } from './serving-db';
 import { SourceConnection } from './source-connection';
+import { EnvironmentStack } from './stack';
 import { check } from './validation';
 import { Warehouse } from './warehouse';
 
 /** The platform of one environment. Read from top to bottom it is the architecture, in the order in which data flows. */
-export class Platform extends TerraformStack {
+export class Platform extends EnvironmentStack {
   constructor(scope: Construct, environment: Environment) {
-    super(scope, naming.stackName(environment));
+    super(scope, environment, { name: naming.stackName(environment), stateKey: naming.stateKey(environment) });
+    this.limitRoles(naming.boundaryArn(environment));
     this.takeSecondKey(environment);
-    this.keepStateOf(environment);
-    this.deployTo(environment);
     const { account, region, deletionProtection } = environment;
     const location = { account, region };
 
     const key = new Key(this, 'key', {
       name: names.platform,
-      account,
+      location,
       managedBy: environment.encryptionKey,
       deletionProtection,
     });
@@ -225,26 +223,6 @@ export class Platform extends TerraformStack {
       value: deletionProtection,
       expected: `true, for ${name} is not one of the destroyable environments: ${destroyable.join(', ')}`,
       remedy: `set it in envs/${name}.ts; if its data may really be lost, add ${name} to destroyable in cdktf.json`,
-    });
-  }
-
-  private keepStateOf(environment: Environment): void {
-    new S3Backend(this, {
-      bucket: naming.stateBucket(environment),
-      key: naming.stateKey(environment),
-      region: environment.region,
-      encrypt: true,
-      allowedAccountIds: [environment.account],
-    });
-    // cdktf has no property for it: a lock object beside the state keeps a second apply out.
-    this.addOverride('terraform.backend.s3.use_lockfile', true);
-  }
-
-  private deployTo({ name, account, region, tags }: Environment): void {
-    new AwsProvider(this, 'aws', {
-      region,
-      allowedAccountIds: [account],
-      defaultTags: [{ tags: { platform: 'trackman', environment: name, ...tags } }],
     });
   }
 }

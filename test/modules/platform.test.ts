@@ -48,6 +48,7 @@ describe.each(environments)('the stack of $name', (environment) => {
               owner: 'data-engineering',
               costCentre: 'golf-data',
               dataClassification: 'confidential',
+              commit: 'uncommitted',
             },
           },
         ],
