@@ -3,6 +3,7 @@
 Nothing here costs anything: the actual and the forecasted spend of every budget is zero.
 """
 
+import json
 import logging
 from collections import defaultdict
 from typing import Any
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 @operation("budgets", "CreateBudget")
 def create_budget(ctx: Context, params: dict[str, Any]) -> None:
     """Create a budget, with its notifications and tags."""
-    budget = params["Budget"]
+    budget = _as_sent(ctx)["Budget"]
     notifications = params.get("NotificationsWithSubscribers", [])
     for each in notifications:
         _check_subscribers(ctx, each["Subscribers"])
@@ -34,7 +35,7 @@ def create_budget(ctx: Context, params: dict[str, Any]) -> None:
 @operation("budgets", "UpdateBudget")
 def update_budget(ctx: Context, params: dict[str, Any]) -> None:
     """Change what the budget says; its notifications stay."""
-    new = params["NewBudget"]
+    new = _as_sent(ctx)["NewBudget"]
     budget = _budget(ctx, {**params, "BudgetName": new["BudgetName"]})
     budget.budget = {**budget.budget, **new}
 
@@ -87,6 +88,11 @@ def untag(_ctx: Context, params: dict[str, Any]) -> None:
     """Remove tags by their keys."""
     for key in params["ResourceTagKeys"]:
         _tags[params["ResourceARN"]].pop(key, None)
+
+
+def _as_sent(ctx: Context) -> dict[str, Any]:
+    """The request with its times as numbers, as moto keeps and answers them."""
+    return json.loads(ctx.response.body)
 
 
 def _budget(ctx: Context, params: dict[str, Any]) -> Budget:

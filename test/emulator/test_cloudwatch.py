@@ -254,6 +254,41 @@ def test_what_is_no_alarm_is_refused(cloudwatch, definition, refusal):
     assert cloudwatch.describe_alarms(AlarmNames=["wrong"])["MetricAlarms"] == []
 
 
+# --- What AWS measures itself
+
+
+def test_a_database_s_storage_and_cpu_are_measured(fast):
+    rds, cloudwatch = fast.client("rds"), fast.client("cloudwatch")
+    rds.create_db_instance(
+        DBInstanceIdentifier="measured",
+        Engine="postgres",
+        DBInstanceClass="db.t4g.micro",
+        AllocatedStorage=20,
+        MasterUsername="owner",
+        MasterUserPassword="the-owners-password",
+    )
+
+    def latest(name: str) -> list[dict[str, Any]]:
+        now = datetime.now(UTC)
+        return cloudwatch.get_metric_statistics(
+            Namespace="AWS/RDS",
+            MetricName=name,
+            Dimensions=[{"Name": "DBInstanceIdentifier", "Value": "measured"}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now + timedelta(minutes=1),
+            Period=60,
+            Statistics=["Minimum", "Maximum"],
+        )["Datapoints"]
+
+    [storage, *_] = wait_for(lambda: latest("FreeStorageSpace"), bool)
+    gib = 1024**3
+    assert storage["Unit"] == "Bytes"
+    assert 19 * gib < storage["Minimum"] < 20 * gib  # 20 GiB less a new server's files
+    [cpu, *_] = wait_for(lambda: latest("CPUUtilization"), bool)
+    assert cpu["Unit"] == "Percent"
+    assert 0 <= cpu["Minimum"] <= cpu["Maximum"] <= 100
+
+
 # --- Topics that refuse
 
 
