@@ -40,6 +40,11 @@ export class Database extends Construct {
     role.allow({ actions: ['glue:GetDatabase', 'glue:GetTable', 'glue:GetTables'], resources: this.resources });
   }
 
+  /** Allows to list its tables with their definitions. */
+  grantList(role: Role): void {
+    role.allow({ actions: ['glue:GetTables'], resources: this.resources });
+  }
+
   /** Allows to read, create and change its tables. Dropping one is nobody's routine. */
   grantReadWrite(role: Grantee): void {
     this.grantRead(role);

@@ -26,7 +26,7 @@ export const names = {
     frontiers: '_trackman/frontiers/',
   },
   crawler: 'sources',
-  jobs: { ingest: 'ingest', publish: 'publish', migrate: 'migrate' },
+  jobs: { ingest: 'ingest', publish: 'publish', migrate: 'migrate', freshness: 'freshness' },
   workflow: 'pipeline',
   triggers: { schedule: 'pipeline-schedule', publish: 'pipeline-publish' },
   workgroups: { analysts: 'analysts', pipeline: 'pipeline' },
@@ -36,6 +36,7 @@ export const names = {
     ingest: 'trackman-ingest',
     publish: 'trackman-publish',
     migrate: 'trackman-migrate',
+    freshness: 'trackman-freshness',
     analyst: 'trackman-analyst',
     databaseMonitoring: 'trackman-database-monitoring',
   },
@@ -52,6 +53,30 @@ export const names = {
     database: 'dataengineering',
     schema: 'app',
     masterUser: 'dataengineering_admin',
+  },
+  /** What watches the rest. Alarms and rules are explained, by these names, in docs/runbooks/alarms.md. */
+  monitoring: {
+    topics: { page: 'trackman-page', ticket: 'trackman-ticket' },
+    freshnessSchedule: 'freshness-schedule',
+    dashboard: 'trackman',
+    budget: 'trackman',
+    rules: {
+      jobFailed: 'trackman-job-failed',
+      backgroundJobFailed: 'trackman-background-job-failed',
+      jobLate: 'trackman-job-late',
+      crawlerFailed: 'trackman-crawler-failed',
+    },
+    alarmPrefix: 'trackman-',
+  },
+  /** Metrics that the jobs publish; they know the same names. */
+  metrics: {
+    namespace: 'Trackman',
+    /** In seconds, by Target. */
+    freshness: 'Freshness',
+    lakeTarget: 'lake',
+    /** In bytes, by Source. */
+    restartLag: 'SlotRestartLagBytes',
+    confirmedLag: 'SlotConfirmedLagBytes',
   },
 } as const;
 

@@ -1,6 +1,7 @@
 import { GlueTrigger } from '@cdktf/provider-aws/lib/glue-trigger';
 import { GlueWorkflow } from '@cdktf/provider-aws/lib/glue-workflow';
 import { Construct } from 'constructs';
+import { grantMetrics } from '../metrics';
 import { names, type Location } from '../naming';
 import { cronExpression, type Schedule } from '../schedule';
 import type { Secret } from '../secret';
@@ -39,6 +40,7 @@ export class Pipeline extends Construct {
     super(scope, id);
     const jobs = jobDefinitions(props);
     this.ingest = new GlueJob(this, 'ingest', jobs.ingest);
+    grantMetrics(this.ingest.role, names.metrics.namespace);
     this.publish = new GlueJob(this, 'publish', jobs.publish);
     this.migrate = new GlueJob(this, 'migrate', jobs.migrate);
     this.runOn(props.schedule);
@@ -83,7 +85,7 @@ function jobDefinitions(props: PipelineProps): Record<'ingest' | 'publish' | 'mi
       location,
       engine: spark,
       script: artifacts.script(names.jobs.ingest),
-      arguments: common,
+      arguments: { ...common, '--metrics-namespace': names.metrics.namespace },
       budgetMinutes: budgets.ingestMinutes,
       retries: 1,
     },
