@@ -78,7 +78,7 @@ test('without a key of ours a topic has none: AWS’s own for SNS would let nobo
 
 test('subscribers are told by mail or by https', () => {
   const subscriptions = stack.all('aws_sns_topic_subscription');
-  expect(subscriptions.map((each) => [each['topic_arn'], each['protocol'], each['endpoint']])).toEqual([
+  expect(subscriptions.map((each): unknown[] => [each['topic_arn'], each['protocol'], each['endpoint']])).toEqual([
     [PAGE, 'https', 'https://pager.example.com/trackman'],
     [PAGE, 'email', 'oncall@example.com'],
     [TICKET, 'email', 'data@example.com'],
