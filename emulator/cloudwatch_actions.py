@@ -5,14 +5,30 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from emulator import events, sns
+from emulator import cloudwatch_alarms, events, sns
 from emulator.cloudwatch_alarms import Alarm
-from emulator.overlay import AwsError
+from emulator.overlay import AwsError, Context, operation
 
 # As messages name them; a region that is not here goes by its code.
 _REGIONS = {"eu-central-1": "EU (Frankfurt)", "eu-west-1": "EU (Ireland)", "us-east-1": "US East (N. Virginia)"}
 
 _log = logging.getLogger(__name__)
+
+
+@operation("cloudwatch", "SetAlarmState")
+def set_alarm_state(ctx: Context, params: dict[str, Any]) -> None:
+    """Put an alarm into a state until its next evaluation, with all that follows."""
+    data = params.get("StateReasonData", "{}")
+    try:
+        json.loads(data)
+    except json.JSONDecodeError:
+        raise AwsError("InvalidFormat", "TestAlarm: StateReasonData is not JSON") from None
+    with cloudwatch_alarms.changing:
+        alarm = cloudwatch_alarms.find(ctx.account, ctx.region, params["AlarmName"])
+        if alarm is None:
+            raise AwsError("ResourceNotFound", f"Unknown alarm {params['AlarmName']}", 404)
+        if alarm.state != params["StateValue"]:
+            change_state(alarm, params["StateValue"], params["StateReason"], data)
 
 
 def change_state(alarm: Alarm, state: str, reason: str, reason_data: str = "{}") -> None:

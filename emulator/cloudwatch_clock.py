@@ -4,36 +4,17 @@ With `--minute-seconds` minutes are shorter, and so are the periods of alarms: o
 these minutes. Datapoints keep their real times.
 """
 
-import json
 import logging
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from emulator import budgets, cloudwatch_alarms, cloudwatch_metrics, rds_metrics, settings
 from emulator.cloudwatch_actions import change_state
 from emulator.cloudwatch_alarms import Alarm, find
 from emulator.cloudwatch_evaluation import ALARM, OK, Verdict, evaluate
-from emulator.overlay import AwsError, Context, operation
 
 _log = logging.getLogger(__name__)
-
-
-@operation("cloudwatch", "SetAlarmState")
-def set_alarm_state(ctx: Context, params: dict[str, Any]) -> None:
-    """Put an alarm into a state until its next evaluation, with all that follows."""
-    data = params.get("StateReasonData", "{}")
-    try:
-        json.loads(data)
-    except json.JSONDecodeError:
-        raise AwsError("InvalidFormat", "TestAlarm: StateReasonData is not JSON") from None
-    with cloudwatch_alarms.changing:
-        alarm = find(ctx.account, ctx.region, params["AlarmName"])
-        if alarm is None:
-            raise AwsError("ResourceNotFound", f"Unknown alarm {params['AlarmName']}", 404)
-        if alarm.state != params["StateValue"]:
-            change_state(alarm, params["StateValue"], params["StateReason"], data)
 
 
 def tick(now: datetime) -> None:
