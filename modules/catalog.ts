@@ -41,7 +41,7 @@ export class Database extends Construct {
   }
 
   /** Allows to list its tables with their definitions. */
-  grantList(role: Role): void {
+  grantList(role: Grantee): void {
     role.allow({ actions: ['glue:GetTables'], resources: this.resources });
   }
 

@@ -2,7 +2,6 @@ import { GlueTrigger } from '@cdktf/provider-aws/lib/glue-trigger';
 import { Construct } from 'constructs';
 import type { Bucket } from '../bucket';
 import type { Database } from '../catalog';
-import type { Key } from '../key';
 import { grantMetrics } from '../metrics';
 import { names, type Location } from '../naming';
 import type { JobArtifacts } from '../pipeline/artifacts';
@@ -12,7 +11,6 @@ import type { Metric } from './alarm';
 
 export interface FreshnessProps {
   readonly location: Location;
-  readonly key: Key;
   readonly artifacts: JobArtifacts;
   /** The bucket with the lake's tables, and what `publish` says of dataengineering-db. */
   readonly tables: Bucket;
@@ -56,7 +54,6 @@ export class Freshness extends Construct {
     props.artifacts.grantRead(role);
     props.lake.grantList(role);
     props.tables.grantRead(role, prefixes.lake, prefixes.frontiers);
-    props.key.grantUse(role);
     grantMetrics(role, metrics.namespace);
 
     new GlueTrigger(this, 'schedule', {

@@ -7,12 +7,12 @@ import { names, type Location } from '../naming';
 import type { JobArtifacts } from '../pipeline/artifacts';
 import type { GlueJob } from '../pipeline/glue-job';
 import type { ServingDb } from '../serving-db';
-import { Alarm, type AlarmProps, type Metric } from './alarm';
+import { Alarm, type Metric } from './alarm';
 import { Budget } from './budget';
 import { Dashboard } from './dashboard';
 import { EventRule, failedCrawls, failedRuns, lateRuns } from './event-rule';
 import { Freshness, FRESHNESS_MINUTES } from './freshness';
-import { slotLags } from './slot-lag';
+import { slotLags, type SlotLag } from './slot-lag';
 import { AlertTopic } from './topics';
 
 export interface MonitoringProps {
@@ -87,16 +87,9 @@ export class Monitoring extends Construct {
     const slotLagLimits = { ticket: GIB * limits.slotLagGiB.ticket, page: GIB * limits.slotLagGiB.page };
     const database = { cpu: ofRds(servingDb, 'CPUUtilization'), freeStorage: ofRds(servingDb, 'FreeStorageSpace') };
     this.alarms = [
-      ...this.freshnessAlarms(names.metrics.lakeTarget, this.freshness.lake, props, props.promise.lakeWarnMinutes),
-      ...this.freshnessAlarms(servingDb.identifier, this.freshness.serving, props, props.promise.servingWarnMinutes),
-      ...lags.flatMap(({ source, kind, meaning, metric }) => {
-        const common = { description: `${source}: ${meaning}`, metric, ...asRunsMeasure(props.pipelineMinutes) };
-        const name = `${source}-slot-${kind}-lag`;
-        return [
-          this.alarm({ ...common, name: `${name}-high`, threshold: slotLagLimits.ticket, topic: this.ticket }),
-          this.alarm({ ...common, name: `${name}-critical`, threshold: slotLagLimits.page, topic: this.page }),
-        ];
-      }),
+      ...this.freshnessAlarms('lake', names.metrics.lakeTarget, props),
+      ...this.freshnessAlarms('serving', servingDb.identifier, props),
+      ...lags.flatMap((lag) => this.slotLagAlarms(lag, props.pipelineMinutes, slotLagLimits)),
       ...this.databaseAlarms(servingDb.identifier, database, limits),
     ];
     this.rules = this.eventRules(props);
@@ -115,18 +108,16 @@ export class Monitoring extends Construct {
     });
   }
 
-  private alarm(props: AlarmProps): Alarm {
-    return new Alarm(this, props.name, props);
-  }
-
   /**
    * No data breaches: a freshness job that stopped must not pass for a fresh lake. CloudWatch looks at two periods more
    * than the three that it counts, and takes missing ones into account only when fewer than three are left: one lost
    * sample, or two, tells nobody, and three in a row (a quarter of an hour) do. A sample that is too late does at once.
    */
-  private freshnessAlarms(target: string, metric: Metric, { promise }: MonitoringProps, warnMinutes: number): Alarm[] {
+  private freshnessAlarms(target: 'lake' | 'serving', name: string, { promise }: MonitoringProps): Alarm[] {
+    const { promiseMinutes } = promise;
+    const warnMinutes = target === 'lake' ? promise.lakeWarnMinutes : promise.servingWarnMinutes;
     const common = {
-      metric,
+      metric: this.freshness[target],
       statistic: 'Maximum',
       breach: 'above',
       periodMinutes: FRESHNESS_MINUTES,
@@ -135,23 +126,42 @@ export class Monitoring extends Construct {
       missingData: 'breaching',
     } as const;
     return [
-      this.alarm({
+      new Alarm(this, `${target}-late`, {
         ...common,
-        name: `${target}-late`,
-        description: `${target} is more than ${warnMinutes} minutes behind the sources, or nobody knows how far.`,
+        name: `${name}-late`,
+        description: `${name} is more than ${warnMinutes} minutes behind the sources, or nobody knows how far.`,
         threshold: 60 * warnMinutes,
         topic: this.ticket,
       }),
-      this.alarm({
+      new Alarm(this, `${target}-promise-broken`, {
         ...common,
-        name: `${target}-promise-broken`,
-        description:
-          `${target} is more than the promised ${promise.promiseMinutes} minutes behind the sources, ` +
-          'or nobody knows how far.',
-        threshold: 60 * promise.promiseMinutes,
+        name: `${name}-promise-broken`,
+        description: `${name} is more than the promised ${promiseMinutes} minutes behind the sources, or nobody knows how far.`,
+        threshold: 60 * promiseMinutes,
         topic: this.page,
       }),
     ];
+  }
+
+  /**
+   * Measured once by each run of the pipeline. A run that is missing changes nothing: an alarm must not end because the
+   * pipeline stopped. That it stopped is told by freshness.
+   */
+  private slotLagAlarms(lag: SlotLag, pipelineMinutes: number, limits: { ticket: number; page: number }): Alarm[] {
+    const name = `${lag.source}-slot-${lag.kind}-lag`;
+    const common = {
+      description: `${lag.source}: ${lag.meaning}`,
+      metric: lag.metric,
+      statistic: 'Maximum',
+      breach: 'above',
+      periodMinutes: pipelineMinutes,
+      periods: 1,
+      datapoints: 1,
+      missingData: 'ignore',
+    } as const;
+    const alarm = (level: string, threshold: number, topic: AlertTopic): Alarm =>
+      new Alarm(this, `${name}-${level}`, { ...common, name: `${name}-${level}`, threshold, topic });
+    return [alarm('high', limits.ticket, this.ticket), alarm('critical', limits.page, this.page)];
   }
 
   /** Silence tells nobody here: a database that is gone fails `publish`, which does. */
@@ -162,7 +172,7 @@ export class Monitoring extends Construct {
   ): Alarm[] {
     const common = { periodMinutes: 5, missingData: 'missing' } as const;
     return [
-      this.alarm({
+      new Alarm(this, 'database-storage-low', {
         ...common,
         name: `${identifier}-storage-low`,
         description: `${identifier} has less than ${freeStorageGiB} GiB of storage left, and did not grow by itself.`,
@@ -174,7 +184,7 @@ export class Monitoring extends Construct {
         datapoints: 1,
         topic: this.page,
       }),
-      this.alarm({
+      new Alarm(this, 'database-cpu-high', {
         ...common,
         name: `${identifier}-cpu-high`,
         description: `${identifier} has used more than ${cpuPercent} % of its CPU for a quarter of an hour.`,
@@ -206,21 +216,6 @@ export class Monitoring extends Construct {
       rule(rules.crawlerFailed, 'A crawl failed or could not be started.', failedCrawls(crawler), this.ticket),
     ];
   }
-}
-
-/**
- * How an alarm looks at what each run of the pipeline measures once. A run that is missing changes nothing: an alarm
- * must not end because the pipeline stopped. That it stopped is told by freshness.
- */
-function asRunsMeasure(pipelineMinutes: number) {
-  return {
-    statistic: 'Maximum',
-    breach: 'above',
-    periodMinutes: pipelineMinutes,
-    periods: 1,
-    datapoints: 1,
-    missingData: 'ignore',
-  } as const;
 }
 
 function ofRds({ identifier }: Pick<ServingDb, 'identifier'>, name: string): Metric {
