@@ -148,7 +148,6 @@ export class Monitoring extends Construct {
    * pipeline stopped. That it stopped is told by freshness.
    */
   private slotLagAlarms(lag: SlotLag, pipelineMinutes: number, limits: { ticket: number; page: number }): Alarm[] {
-    const name = `${lag.source}-slot-${lag.kind}-lag`;
     const common = {
       description: `${lag.source}: ${lag.meaning}`,
       metric: lag.metric,
@@ -159,8 +158,10 @@ export class Monitoring extends Construct {
       datapoints: 1,
       missingData: 'ignore',
     } as const;
-    const alarm = (level: string, threshold: number, topic: AlertTopic): Alarm =>
-      new Alarm(this, `${name}-${level}`, { ...common, name: `${name}-${level}`, threshold, topic });
+    const alarm = (level: string, threshold: number, topic: AlertTopic): Alarm => {
+      const name = `slot-${lag.kind}-lag-${level}-${lag.source}`;
+      return new Alarm(this, name, { ...common, name, threshold, topic });
+    };
     return [alarm('high', limits.ticket, this.ticket), alarm('critical', limits.page, this.page)];
   }
 

@@ -99,10 +99,10 @@ describe('alarms', () => {
       'trackman-lake-promise-broken': [PAGE],
       'trackman-dataengineering-db-late': [TICKET],
       'trackman-dataengineering-db-promise-broken': [PAGE],
-      'trackman-backend-slot-restart-lag-high': [TICKET],
-      'trackman-backend-slot-restart-lag-critical': [PAGE],
-      'trackman-backend-slot-confirmed-lag-high': [TICKET],
-      'trackman-backend-slot-confirmed-lag-critical': [PAGE],
+      'trackman-slot-restart-lag-high-backend': [TICKET],
+      'trackman-slot-restart-lag-critical-backend': [PAGE],
+      'trackman-slot-confirmed-lag-high-backend': [TICKET],
+      'trackman-slot-confirmed-lag-critical-backend': [PAGE],
       'trackman-dataengineering-db-storage-low': [PAGE],
       'trackman-dataengineering-db-cpu-high': [TICKET],
     });
@@ -132,10 +132,10 @@ describe('alarms', () => {
   });
 
   test.each([
-    ['trackman-backend-slot-restart-lag-high', 'SlotRestartLagBytes', 2 ** 30],
-    ['trackman-backend-slot-restart-lag-critical', 'SlotRestartLagBytes', 4 * 2 ** 30],
-    ['trackman-backend-slot-confirmed-lag-high', 'SlotConfirmedLagBytes', 2 ** 30],
-    ['trackman-backend-slot-confirmed-lag-critical', 'SlotConfirmedLagBytes', 4 * 2 ** 30],
+    ['trackman-slot-restart-lag-high-backend', 'SlotRestartLagBytes', 2 ** 30],
+    ['trackman-slot-restart-lag-critical-backend', 'SlotRestartLagBytes', 4 * 2 ** 30],
+    ['trackman-slot-confirmed-lag-high-backend', 'SlotConfirmedLagBytes', 2 ** 30],
+    ['trackman-slot-confirmed-lag-critical-backend', 'SlotConfirmedLagBytes', 4 * 2 ** 30],
   ])('%s looks at each run’s measurement, and stays as it is without one', (name, metric, threshold) => {
     expect(alarm(name)).toMatchObject({
       namespace: 'Trackman',
