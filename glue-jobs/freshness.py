@@ -98,16 +98,22 @@ def lake_reading(database: str, properties: dict) -> Reading:
 
 def read_serving(s3: Any, uri: str) -> Reading:
     """The frontiers that publish has committed: `{"frontier": …, "tables": {name: frontier}}`."""
-    try:
-        body = read_object(s3, uri)
-    except s3.exceptions.NoSuchKey:
+    bucket, key = split(uri)
+    # Asked first: who may list below a prefix only is refused an object that does not exist, and not told so.
+    if not s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)["KeyCount"]:
         return Reading(SERVING, problem=f"there is no {uri}: has publish run?")
-    return Reading(SERVING, json.loads(body)["tables"])
+    return Reading(SERVING, json.loads(read_object(s3, uri))["tables"])
 
 
 def read_object(s3: Any, uri: str) -> bytes:
+    bucket, key = split(uri)
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def split(uri: str) -> tuple:
+    """Bucket and key of `s3://bucket/key`."""
     address = urlsplit(uri, allow_fragments=False)
-    return s3.get_object(Bucket=address.netloc, Key=address.path[1:])["Body"].read()
+    return address.netloc, address.path[1:]
 
 
 def metric_data(readings: list, now: datetime) -> list:

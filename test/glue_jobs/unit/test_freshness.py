@@ -77,6 +77,15 @@ def answer_lake(services: dict[str, Stubber], frontier: str) -> None:
     services["s3"].add_response("get_object", body(metadata), {"Bucket": "bucket", "Key": "lake/shots/metadata/7.json"})
 
 
+def answer_serving(services: dict[str, Stubber], frontiers: dict[str, Any] | None) -> None:
+    """What publish has left, or nothing."""
+    asked = {"Bucket": "bucket", "Prefix": "frontiers.json", "MaxKeys": 1}
+    services["s3"].add_response("list_objects_v2", {"KeyCount": 0 if frontiers is None else 1}, asked)
+    if frontiers is not None:
+        asked = {"Bucket": "bucket", "Key": "frontiers.json"}
+        services["s3"].add_response("get_object", body(json.dumps(frontiers)), asked)
+
+
 def body(text: str) -> dict[str, Any]:
     return {"Body": io.BytesIO(text.encode())}
 
@@ -104,9 +113,7 @@ def run(services: dict[str, Stubber]) -> None:
 def test_both_targets_in_one_run(services: dict[str, Stubber], capsys: pytest.CaptureFixture) -> None:
     answer_lake(services, AT_0955)
     frontiers = {"frontier": AT_0930, "tables": {"shots": AT_0955, "bays": AT_0930}}
-    services["s3"].add_response(
-        "get_object", body(json.dumps(frontiers)), {"Bucket": "bucket", "Key": "frontiers.json"}
-    )
+    answer_serving(services, frontiers)
     expect_values(services, "lake", "dataengineering-db")
     run(services)
     [line] = capsys.readouterr().out.splitlines()
@@ -115,7 +122,7 @@ def test_both_targets_in_one_run(services: dict[str, Stubber], capsys: pytest.Ca
 
 def test_a_target_that_cannot_be_read_fails_the_job_once_the_other_is_published(services: dict[str, Stubber]) -> None:
     answer_lake(services, AT_0955)
-    services["s3"].add_client_error("get_object", "NoSuchKey")
+    answer_serving(services, None)
     expect_values(services, "lake")
     with pytest.raises(RuntimeError, match=r"^dataengineering-db: there is no s3://bucket/frontiers\.json"):
         run(services)
@@ -125,7 +132,7 @@ def test_a_target_that_cannot_be_read_fails_the_job_once_the_other_is_published(
 def test_a_service_that_refuses_is_its_target_s_problem_alone(services: dict[str, Stubber]) -> None:
     services["glue"].add_client_error("get_tables", "AccessDeniedException")
     frontiers = {"frontier": AT_0930, "tables": {"shots": AT_0930}}
-    services["s3"].add_response("get_object", body(json.dumps(frontiers)))
+    answer_serving(services, frontiers)
     expect_values(services, "dataengineering-db")
     with pytest.raises(RuntimeError, match=r"^lake: .*AccessDeniedException"):
         run(services)
@@ -133,6 +140,6 @@ def test_a_service_that_refuses_is_its_target_s_problem_alone(services: dict[str
 
 def test_nothing_known_is_nothing_published(services: dict[str, Stubber]) -> None:
     services["glue"].add_response("get_tables", {"TableList": []})
-    services["s3"].add_client_error("get_object", "NoSuchKey")
+    answer_serving(services, None)
     with pytest.raises(RuntimeError, match=r"lake: lake holds no table.*; dataengineering-db: there is no"):
         run(services)
