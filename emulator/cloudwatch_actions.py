@@ -5,7 +5,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from emulator import cloudwatch_alarms, events, sns
+from emulator import cloudwatch_alarms, event_rules, sns
 from emulator.cloudwatch_alarms import Alarm
 from emulator.overlay import AwsError, Context, operation
 
@@ -52,7 +52,7 @@ def change_state(alarm: Alarm, state: str, reason: str, reason_data: str = "{}")
     )
     for arn in alarm.actions:
         _publish(alarm, arn, before["state"])
-    events.emit(
+    event_rules.emit(
         alarm.account,
         alarm.region,
         "aws.cloudwatch",

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from emulator import events
+from emulator import event_rules
 
 
 def emit(account: str, region: str, detail_type: str, detail: dict[str, Any]) -> None:
     """Hand an event to the rules that match it."""
-    events.emit(account, region, "aws.glue", detail_type, detail)
+    event_rules.emit(account, region, "aws.glue", detail_type, detail)

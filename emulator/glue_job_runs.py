@@ -106,6 +106,7 @@ class JobRun:
 
     def launch(self) -> None:
         """Start the process, from a thread of its own."""
+        self._watch_delay()
         threading.Thread(target=self._execute, name=self.id, daemon=True).start()
 
     def stop(self) -> None:
@@ -193,7 +194,6 @@ class JobRun:
             )
             self._running_since = time.monotonic()
             self._enter("RUNNING")
-        self._watch_delay()
 
         logs = credentials.client("logs", self.region)
         last_exception = LastException()
@@ -212,14 +212,6 @@ class JobRun:
         if exit_code == 0:
             return "SUCCEEDED", None
         return "FAILED", last_exception.message or f"Command failed with exit code {exit_code}"
-
-    def _watch_delay(self) -> None:
-        """Have EventBridge told when the run takes longer than its NotifyDelayAfter (minutes)."""
-        minutes = (self.definition.get("NotificationProperty") or {}).get("NotifyDelayAfter")
-        if minutes is not None:
-            timer = threading.Timer(minutes * settings.current().minute_seconds, self._emit_run_status, [minutes])
-            timer.daemon = True
-            timer.start()
 
     def _wait(self) -> tuple[bool, int]:
         """Wait for the process, ending it at its timeout: whether that was reached, and the exit code."""
@@ -260,6 +252,14 @@ class JobRun:
             self.job.job_runs.append(self.retry)
             self.retry.launch()
         self.on_end(self)
+
+    def _watch_delay(self) -> None:
+        """Have EventBridge told when the run takes longer than its NotifyDelayAfter (minutes)."""
+        minutes = (self.definition.get("NotificationProperty") or {}).get("NotifyDelayAfter")
+        if minutes is not None:
+            timer = threading.Timer(minutes * settings.current().minute_seconds, self._emit_run_status, [minutes])
+            timer.daemon = True
+            timer.start()
 
     def _emit_run_status(self, minutes: int) -> None:
         if not self.is_live:

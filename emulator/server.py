@@ -36,7 +36,7 @@ SERVICES = [
     "emulator.glue_workflows",
     "emulator.schedules",
     "emulator.sns",
-    "emulator.events",
+    "emulator.event_topics",
     "emulator.budgets",
     "emulator.cloudwatch_metrics",
     "emulator.cloudwatch_alarms",

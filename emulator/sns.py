@@ -8,14 +8,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from moto.kms.models import kms_backends
 from moto.sns.models import Subscription, Topic, sns_backends
 from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import sqs_backends
 
 from emulator.iam_policy import Context as ConditionKeys
 from emulator.iam_policy import Effect, Principal, Request, evaluate
-from emulator.iam_resources import kms_key_arn
+from emulator.iam_resources import find_key, kms_key_arn
 from emulator.overlay import AwsError, Context, operation
 
 # To be confirmed by who receives them; here nobody reads mail.
@@ -68,8 +67,7 @@ def _check_topic(sender: Sender, topic: Topic) -> None:
 def _check_key(sender: Sender, topic: Topic, region: str) -> None:
     if not topic.kms_master_key_id:
         return
-    key_arn = kms_key_arn(topic.account_id, region, topic.kms_master_key_id)
-    key = kms_backends[topic.account_id][region].keys.get(key_arn.rpartition("/")[2])
+    key = find_key(kms_key_arn(topic.account_id, region, topic.kms_master_key_id))
     keys = {
         **sender.condition_keys,
         "kms:viaservice": f"sns.{region}.amazonaws.com",

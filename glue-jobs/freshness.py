@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import ClientError
 
+NAMESPACE = "Trackman"
 METRIC = "Freshness"  # in seconds
 TARGET = "Target"  # its dimension
 LAKE, SERVING = "lake", "dataengineering-db"
@@ -51,7 +52,7 @@ def main(argv: list) -> None:
     now = datetime.now(timezone.utc)
     data = metric_data(readings, now)
     if data:
-        boto3.client("cloudwatch").put_metric_data(Namespace=args.metrics_namespace, MetricData=data)
+        boto3.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=data)
     print(json.dumps(report(readings, now)), flush=True)
     problems = [f"{reading.target}: {reading.problem}" for reading in readings if reading.problem]
     if problems:
@@ -62,7 +63,6 @@ def parse_arguments(argv: list) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--lake-database", required=True, help="Glue database of the lake's current tables")
     parser.add_argument("--serving-frontiers", required=True, help="s3:// address of what publish leaves there")
-    parser.add_argument("--metrics-namespace", required=True, help="CloudWatch namespace")
     return parser.parse_known_args(argv)[0]  # Glue adds arguments of its own
 
 

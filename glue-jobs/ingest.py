@@ -26,7 +26,7 @@ def main(argv: list[str]) -> None:
                 arguments.raw_database,
                 arguments.lake_database,
                 arguments.JOB_RUN_ID,
-                measure=to_cloudwatch(arguments.metrics_namespace),
+                measure=to_cloudwatch,
             ).run()
         except JobError as error:
             failures.append(str(error))
@@ -43,7 +43,6 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--contracts", required=True, help="s3:// address of the contracts' JSON")
     parser.add_argument("--raw-database", required=True, help="Glue database of the change log")
     parser.add_argument("--lake-database", required=True, help="Glue database of the current tables")
-    parser.add_argument("--metrics-namespace", required=True, help="CloudWatch namespace")
     parser.add_argument("--JOB_RUN_ID", required=True, help="given by Glue")
     return parser.parse_known_args(argv)[0]  # Glue adds arguments of its own
 

@@ -26,7 +26,7 @@ export const names = {
     frontiers: '_trackman/frontiers/',
   },
   crawler: 'sources',
-  jobs: { ingest: 'ingest', publish: 'publish', migrate: 'migrate', freshness: 'freshness' },
+  jobs: { ingest: 'ingest', publish: 'publish', migrate: 'migrate' },
   workflow: 'pipeline',
   triggers: { schedule: 'pipeline-schedule', publish: 'pipeline-publish' },
   workgroups: { analysts: 'analysts', pipeline: 'pipeline' },
@@ -36,7 +36,6 @@ export const names = {
     ingest: 'trackman-ingest',
     publish: 'trackman-publish',
     migrate: 'trackman-migrate',
-    freshness: 'trackman-freshness',
     analyst: 'trackman-analyst',
     databaseMonitoring: 'trackman-database-monitoring',
   },
@@ -57,7 +56,7 @@ export const names = {
   /** What watches the rest. Alarms and rules are explained, by these names, in docs/runbooks/alarms.md. */
   monitoring: {
     topics: { page: 'trackman-page', ticket: 'trackman-ticket' },
-    freshnessSchedule: 'freshness-schedule',
+    freshness: { job: 'freshness', role: 'trackman-freshness', schedule: 'freshness-schedule' },
     dashboard: 'trackman',
     budget: 'trackman',
     rules: {

@@ -6,6 +6,8 @@ from typing import Any
 
 from trackman import aws
 
+NAMESPACE = "Trackman"
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -27,15 +29,11 @@ Measure = Callable[[Sequence[Measurement]], None]
 """Takes what was measured just now."""
 
 
-def to_cloudwatch(namespace: str) -> Measure:
-    """Sends measurements to a namespace; none, none."""
-
-    def send(measurements: Sequence[Measurement]) -> None:
-        if measurements:
-            data = [measurement.as_datum() for measurement in measurements]
-            aws.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
-
-    return send
+def to_cloudwatch(measurements: Sequence[Measurement]) -> None:
+    """Sends measurements; none, none."""
+    if measurements:
+        data = [measurement.as_datum() for measurement in measurements]
+        aws.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
 
 def nowhere(_measurements: Sequence[Measurement]) -> None:

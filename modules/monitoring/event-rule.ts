@@ -25,9 +25,9 @@ export class EventRule extends Construct {
       targetId: 'topic',
       arn: topic.arn,
       inputTransformer: {
-        // Placeholders are EventBridge's.
+        // The placeholder is EventBridge's.
         inputTemplate:
-          `{"alert": "<aws.events.rule-name>", "meaning": ${JSON.stringify(description)}, ` +
+          `{"alert": ${JSON.stringify(name)}, "meaning": ${JSON.stringify(description)}, ` +
           '"runbook": "docs/runbooks/alarms.md", "event": <aws.events.event.json>}',
       },
     });

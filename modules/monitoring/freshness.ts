@@ -37,16 +37,15 @@ export class Freshness extends Construct {
     super(scope, id);
     const { prefixes, metrics, monitoring } = names;
     this.job = new GlueJob(this, 'job', {
-      name: names.jobs.freshness,
+      name: monitoring.freshness.job,
       description: 'Measures how far the lake and dataengineering-db are behind the sources',
-      roleName: names.roles.freshness,
+      roleName: monitoring.freshness.role,
       location: props.location,
       engine: { kind: 'python-shell' },
-      script: props.artifacts.script(names.jobs.freshness),
+      script: props.artifacts.script(monitoring.freshness.job),
       arguments: {
         '--lake-database': props.lake.name,
         '--serving-frontiers': props.tables.uri(`${prefixes.frontiers}${props.serving}.json`),
-        '--metrics-namespace': metrics.namespace,
       },
       budgetMinutes: BUDGET_MINUTES,
     });
@@ -57,7 +56,7 @@ export class Freshness extends Construct {
     grantMetrics(role, metrics.namespace);
 
     new GlueTrigger(this, 'schedule', {
-      name: monitoring.freshnessSchedule,
+      name: monitoring.freshness.schedule,
       type: 'SCHEDULED',
       schedule: cronExpression({ everyMinutes: FRESHNESS_MINUTES, offsetMinutes: 0 }),
       startOnCreation: true,

@@ -3,6 +3,7 @@ import type { Bucket } from '../bucket';
 import type { Database } from '../catalog';
 import type { Crawler } from '../crawler';
 import type { Key } from '../key';
+import { grantMetrics } from '../metrics';
 import { names, type Location } from '../naming';
 import type { JobArtifacts } from '../pipeline/artifacts';
 import type { GlueJob } from '../pipeline/glue-job';
@@ -27,6 +28,8 @@ export interface MonitoringProps {
   readonly jobs: readonly GlueJob[];
   /** Jobs that can wait until the morning. @default none */
   readonly backgroundJobs?: readonly GlueJob[];
+  /** Jobs that publish metrics of their own, and are allowed to. */
+  readonly measuringJobs: readonly GlueJob[];
   readonly crawler: Pick<Crawler, 'name'>;
   /** Names of the sources that `ingest` follows by a replication slot. */
   readonly sources: readonly string[];
@@ -81,6 +84,7 @@ export class Monitoring extends Construct {
       });
     this.page = topic('page', 'Trackman page');
     this.ticket = topic('ticket', 'Trackman ticket');
+    for (const { role } of props.measuringJobs) grantMetrics(role, names.metrics.namespace);
     this.freshness = new Freshness(this, 'freshness', { ...props, serving: servingDb.identifier });
 
     const lags = props.sources.flatMap(slotLags);

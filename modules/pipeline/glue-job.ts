@@ -1,7 +1,6 @@
 import { GlueJob as GlueJobResource, type GlueJobConfig } from '@cdktf/provider-aws/lib/glue-job';
 import { Construct } from 'constructs';
 import { grantLogs } from '../logs';
-import { grantMetrics } from '../metrics';
 import type { Location } from '../naming';
 import { Role } from '../role';
 import { check } from '../validation';
@@ -50,7 +49,10 @@ export class GlueJob extends Construct {
     });
     const spark = props.engine.kind === 'spark';
     grantLogs(this.role, props.location, spark ? '/aws-glue/jobs/' : '/aws-glue/python-jobs/');
-    if (spark) grantMetrics(this.role, 'Glue');
+    if (spark) {
+      // Metrics have no resource that could be named, only a namespace.
+      this.role.allowUnscoped(['cloudwatch:PutMetricData'], { StringEquals: { 'cloudwatch:namespace': 'Glue' } });
+    }
 
     this.name = new GlueJobResource(this, 'job', {
       name: props.name,

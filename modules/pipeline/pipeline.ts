@@ -1,7 +1,6 @@
 import { GlueTrigger } from '@cdktf/provider-aws/lib/glue-trigger';
 import { GlueWorkflow } from '@cdktf/provider-aws/lib/glue-workflow';
 import { Construct } from 'constructs';
-import { grantMetrics } from '../metrics';
 import { names, type Location } from '../naming';
 import { cronExpression, type Schedule } from '../schedule';
 import type { Secret } from '../secret';
@@ -40,7 +39,6 @@ export class Pipeline extends Construct {
     super(scope, id);
     const jobs = jobDefinitions(props);
     this.ingest = new GlueJob(this, 'ingest', jobs.ingest);
-    grantMetrics(this.ingest.role, names.metrics.namespace);
     this.publish = new GlueJob(this, 'publish', jobs.publish);
     this.migrate = new GlueJob(this, 'migrate', jobs.migrate);
     this.runOn(props.schedule);
@@ -85,7 +83,7 @@ function jobDefinitions(props: PipelineProps): Record<'ingest' | 'publish' | 'mi
       location,
       engine: spark,
       script: artifacts.script(names.jobs.ingest),
-      arguments: { ...common, '--metrics-namespace': names.metrics.namespace },
+      arguments: common,
       budgetMinutes: budgets.ingestMinutes,
       retries: 1,
     },

@@ -199,7 +199,7 @@ describe('monitoring', () => {
       startPipeline();
       await page.await('the promise holds again', says('OK'));
       await page.clear();
-      await glue.send(new StopTriggerCommand({ Name: names.monitoring.freshnessSchedule }));
+      await glue.send(new StopTriggerCommand({ Name: names.monitoring.freshness.schedule }));
       const { message } = await page.await('nobody knows', says('ALARM'));
       expect(message['NewStateReason']).toContain('missing datapoint');
     },

@@ -40,14 +40,13 @@ def test_a_job_that_fails_is_told(jobs):
     job, inbox = jobs.create('raise ValueError("no \\"golf\\" today")'), Inbox(jobs.emulator, "events.amazonaws.com")
     transformer = {
         "InputPathsMap": {"job": "$.detail.jobName", "why": "$.detail.message", "kind": "$.detail-type"},
-        "InputTemplate": '{"rule": <aws.events.rule-name>, "job": <job>, "text": "<kind>: <why>"}',
+        "InputTemplate": '{"job": <job>, "text": "<kind>: <why>"}',
     }
     pattern = job_pattern("Glue Job State Change", jobName=[job], state=["FAILED", "TIMEOUT", "STOPPED"])
-    name = rule(jobs.emulator, pattern, inbox.arn, InputTransformer=transformer)
+    rule(jobs.emulator, pattern, inbox.arn, InputTransformer=transformer)
     run = jobs.run(job)
     message = json.loads(inbox.await_message(job)["Message"])
     assert message == {
-        "rule": name,
         "job": job,
         "text": f"Glue Job State Change: JobName:{job} and JobRunId:{run['Id']} failed to execute with exception "
         'ValueError: no "golf" today',

@@ -38,7 +38,7 @@ export function monitoredStack(deltas: Partial<MonitoringProps> = {}): Terraform
   const artifacts = new JobArtifacts(stack, 'jobs', {
     bucket: bucket('artifacts'),
     files: artifactFiles(projectRoot),
-    scripts: [names.jobs.freshness, names.jobs.migrate],
+    scripts: [names.monitoring.freshness.job, names.jobs.migrate],
     contracts: [],
   });
   /** It fails: its script is migrate's, and it is given none of its arguments. */
@@ -57,6 +57,7 @@ export function monitoredStack(deltas: Partial<MonitoringProps> = {}): Terraform
     return made;
   };
   const lake = new Database(stack, 'lake', { name: names.databases.lake, description: 'Current tables', location });
+  const ingest = job('ingest');
   new Monitoring(stack, 'monitoring', {
     ...DEFAULTS,
     location,
@@ -64,8 +65,9 @@ export function monitoredStack(deltas: Partial<MonitoringProps> = {}): Terraform
     artifacts,
     tables: bucket('lake'),
     lake,
-    jobs: [job('ingest'), job('publish')],
+    jobs: [ingest, job('publish')],
     backgroundJobs: [job('maintain')],
+    measuringJobs: [ingest],
     crawler: { name: names.crawler },
     sources: ['backend'],
     servingDb: { identifier: names.serving.identifier },

@@ -209,7 +209,7 @@ describe('event rules', () => {
     };
     const filled = template.replace('<aws.events.event.json>', '{"detail": 1}');
     expect(JSON.parse(filled)).toEqual({
-      alert: '<aws.events.rule-name>',
+      alert: 'trackman-job-failed',
       meaning: 'A run of a job on which the promise hangs did not succeed.',
       runbook: 'docs/runbooks/alarms.md',
       event: { detail: 1 },
@@ -241,7 +241,6 @@ describe('the freshness job', () => {
       default_arguments: {
         '--lake-database': 'trackman_lake',
         '--serving-frontiers': 's3://trackman-lake-test-111111111111/_trackman/frontiers/dataengineering-db.json',
-        '--metrics-namespace': 'Trackman',
       },
     });
   });
@@ -339,9 +338,10 @@ describe('the dashboard', () => {
 
 test('metrics have the names by which the jobs publish them', () => {
   const job = (path: string): string => readFileSync(join(projectRoot, 'glue-jobs', path), 'utf8');
-  const { freshness, lakeTarget, restartLag, confirmedLag } = names.metrics;
+  const { namespace, freshness, lakeTarget, restartLag, confirmedLag } = names.metrics;
   expect(job('freshness.py')).toContain(`METRIC = "${freshness}"`);
   expect(job('freshness.py')).toContain(`LAKE, SERVING = "${lakeTarget}", "${names.serving.identifier}"`);
+  for (const path of ['freshness.py', 'trackman/metrics.py']) expect(job(path)).toContain(`NAMESPACE = "${namespace}"`);
   expect(job('trackman/source.py')).toContain(`RESTART_LAG = "${restartLag}"`);
   expect(job('trackman/source.py')).toContain(`CONFIRMED_LAG = "${confirmedLag}"`);
   expect(job('publish.py')).toContain(`"${names.prefixes.frontiers}${names.serving.identifier}.json"`);

@@ -13,7 +13,7 @@ from freshness import Reading
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 AT_0930, AT_0955 = "2026-11-24T09:30:00.000000Z", "2026-11-24T09:55:00.000000Z"
-ARGUMENTS = ["--lake-database", "lake", "--serving-frontiers", "s3://bucket/frontiers.json", "--metrics-namespace", "T"]
+ARGUMENTS = ["--lake-database", "lake", "--serving-frontiers", "s3://bucket/frontiers.json"]
 
 
 def test_a_target_is_as_late_as_its_table_furthest_behind() -> None:
@@ -101,7 +101,7 @@ def expect_values(services: dict[str, Stubber], *targets: str) -> None:
         }
         for target in targets
     ]
-    services["cloudwatch"].add_response("put_metric_data", {}, {"Namespace": "T", "MetricData": data})
+    services["cloudwatch"].add_response("put_metric_data", {}, {"Namespace": "Trackman", "MetricData": data})
 
 
 def run(services: dict[str, Stubber]) -> None:

@@ -23,9 +23,9 @@ def test_measurements_are_sent_to_their_namespace(cloudwatch: Stubber) -> None:
         "Unit": "Bytes",
     }
     cloudwatch.add_response("put_metric_data", {}, {"Namespace": "Trackman", "MetricData": [datum]})
-    to_cloudwatch("Trackman")([Measurement("SlotRestartLagBytes", 42, "Bytes", {"Source": "backend"})])
+    to_cloudwatch([Measurement("SlotRestartLagBytes", 42, "Bytes", {"Source": "backend"})])
     cloudwatch.assert_no_pending_responses()
 
 
 def test_without_measurements_nothing_is_called(cloudwatch: Stubber) -> None:
-    to_cloudwatch("Trackman")([])
+    to_cloudwatch([])
