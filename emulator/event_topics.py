@@ -23,7 +23,7 @@ Event = Mapping[str, Any]
 
 @delivers_to("arn:aws:sns:.+")
 def publish(target: dict[str, Any], moto_event: dict[str, Any]) -> None:
-    """Publish as EventBridge does. Whoever the event is from does not hear of a refusal: on AWS only a metric counts it."""
+    """Publish as EventBridge does. Whoever the event is from hears of no refusal: on AWS only a metric counts it."""
     event = _event(moto_event)
     sender = sns.Sender(
         "events.amazonaws.com", event["account"], f"arn:aws:events:{event['region']}:{event['account']}"

@@ -56,6 +56,16 @@ def service_may(service: str, action: str, resource: str, context: Context) -> b
     return allowed
 
 
+def require(account: str, access_key: str, action: str, resource: str) -> None:
+    """Authorize and log what an AWS service does in a role's name without a call that is seen here. Raises AwsError."""
+    identity, need = identify(account, access_key), Need(action, resource)
+    decision = _decide(need, identity, identity.context)
+    _note(identity.arn, identity.role, need, decision.allowed)
+    if not decision.allowed:
+        sentence = f"User: {identity.arn} is not authorized to perform: {action} on resource: {resource}"
+        raise AwsError("AccessDeniedException", f"{sentence} {decision.reason}")
+
+
 def _authorize(response: BaseResponse, _request_class: type, _resource: str = "*") -> None:
     """Stands in for moto's check of one call; raises the service's own refusal."""
     identity = identify(response.current_account, response.access_key)
@@ -204,7 +214,7 @@ def _guard(action: str, resource: str) -> _Guard:
         return _Guard(role and role.assume_role_policy_document, account, "role trust policy", must_allow=True)
     if resource.startswith("arn:aws:s3:::"):
         owned = iam_s3.find_bucket(resource.removeprefix("arn:aws:s3:::").partition("/")[0])
-        if owned is None:
+        if owned is None or action == "s3:CreateBucket":  # S3 itself says that a name is taken
             return _Guard()
         account, bucket = owned
         return _Guard(bucket.policy.decode() if bucket.policy else None, account)

@@ -79,6 +79,8 @@ def _context(call: Call) -> Context:
         return {"redshift-data:statement-owner-iam-userid": statement.submission.owner} if statement else {}
     if (call.service, call.operation) == ("cloudwatch", "PutMetricData"):
         return {"cloudwatch:namespace": call.text("Namespace") or ""}
+    if (call.service, call.operation) in (("ec2", "CreateTags"), ("ec2", "DeleteTags")):
+        return {"aws:tagkeys": [key for name, key in call.parameters.items() if re.fullmatch(r"Tag\.\d+\.Key", name)]}
     return {}
 
 
@@ -128,6 +130,28 @@ def _glue_in_database(call: Call, catalog: str) -> list[str]:
 
 
 # --- The other services
+
+
+_EC2_CREATED = {"CreateNetworkInterface": "network-interface/*"}
+_EC2_NAMED = {"SubnetId": "subnet", "SecurityGroupId": "security-group", "NetworkInterfaceId": "network-interface"}
+
+
+def _ec2(call: Call) -> list[str]:
+    """Network interfaces, with what they are made from, and their tags; all else is asked for on everything."""
+    if call.operation in ("CreateTags", "DeleteTags"):
+        ids = [value for name, value in call.parameters.items() if re.fullmatch(r"ResourceId\.\d+", name)]
+        if all(each.startswith("eni-") for each in ids):
+            return [call.arn(f"network-interface/{each}") for each in ids]
+    if not call.operation.endswith("NetworkInterface"):
+        return ["*"]
+    named = [
+        call.arn(f"{kind}/{value}")
+        for parameter, kind in _EC2_NAMED.items()
+        for name, value in call.parameters.items()
+        if re.fullmatch(rf"{parameter}(\.\d+)?", name)
+    ]
+    created = _EC2_CREATED.get(call.operation)
+    return named + ([call.arn(created)] if created else [])
 
 
 def _athena(call: Call) -> list[str]:
@@ -306,6 +330,7 @@ _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "athena": _athena,
     "budgets": _budgets,
     "cloudwatch": _cloudwatch,
+    "ec2": _ec2,
     "events": _events,
     "glue": _glue,
     "iam": _iam,

@@ -2,15 +2,16 @@ import { GlueTrigger } from '@cdktf/provider-aws/lib/glue-trigger';
 import { Construct } from 'constructs';
 import type { Bucket } from '../bucket';
 import type { Database } from '../catalog';
+import type { GlueSecurity } from '../glue-security';
 import { grantMetrics } from '../metrics';
-import { names, type Location } from '../naming';
+import { names } from '../naming';
 import type { JobArtifacts } from '../pipeline/artifacts';
 import { GlueJob } from '../pipeline/glue-job';
 import { cronExpression } from '../schedule';
 import type { Metric } from './alarm';
 
 export interface FreshnessProps {
-  readonly location: Location;
+  readonly security: GlueSecurity;
   readonly artifacts: JobArtifacts;
   /** The bucket with the lake's tables, and what `publish` says of dataengineering-db. */
   readonly tables: Bucket;
@@ -40,7 +41,6 @@ export class Freshness extends Construct {
       name: monitoring.freshness.job,
       description: 'Measures how far the lake and dataengineering-db are behind the sources',
       roleName: monitoring.freshness.role,
-      location: props.location,
       engine: { kind: 'python-shell' },
       script: props.artifacts.script(monitoring.freshness.job),
       arguments: {
@@ -48,6 +48,9 @@ export class Freshness extends Construct {
         '--serving-frontiers': props.tables.uri(`${prefixes.frontiers}${props.serving}.json`),
       },
       budgetMinutes: BUDGET_MINUTES,
+      retries: 0, // its next run is one
+      connections: [], // it calls services of AWS only
+      security: props.security,
     });
     const { role } = this.job;
     props.artifacts.grantRead(role);

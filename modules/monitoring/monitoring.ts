@@ -2,6 +2,7 @@ import { Construct } from 'constructs';
 import type { Bucket } from '../bucket';
 import type { Database } from '../catalog';
 import type { Crawler } from '../crawler';
+import type { GlueSecurity } from '../glue-security';
 import type { Key } from '../key';
 import { grantMetrics } from '../metrics';
 import { names, type Location } from '../naming';
@@ -20,6 +21,7 @@ export interface MonitoringProps {
   readonly location: Location;
   readonly key: Key;
   readonly artifacts: JobArtifacts;
+  readonly security: GlueSecurity;
   /** The bucket with the lake's tables. */
   readonly tables: Bucket;
   /** Database of the lake's current tables. */

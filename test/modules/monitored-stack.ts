@@ -2,7 +2,9 @@
 import type { TerraformStack } from 'cdktf';
 import { Bucket } from '../../modules/bucket';
 import { Database } from '../../modules/catalog';
+import { GlueSecurity } from '../../modules/glue-security';
 import { Key } from '../../modules/key';
+import { LakeFormation } from '../../modules/lake-formation';
 import { Monitoring, type MonitoringProps } from '../../modules/monitoring/monitoring';
 import { names } from '../../modules/naming';
 import { artifactFiles, JobArtifacts } from '../../modules/pipeline/artifacts';
@@ -41,28 +43,39 @@ export function monitoredStack(deltas: Partial<MonitoringProps> = {}): Terraform
     scripts: [names.monitoring.freshness.job, names.jobs.migrate],
     contracts: [],
   });
+  const security = new GlueSecurity(stack, 'security', { name: 'trackman', location, key, retentionDays: 30 });
   /** It fails: its script is migrate's, and it is given none of its arguments. */
   const job = (name: string): GlueJob => {
     const made = new GlueJob(stack, name, {
       name,
       description: 'Watched',
       roleName: `trackman-${name}`,
-      location,
       engine: { kind: 'python-shell' },
       script: artifacts.script(names.jobs.migrate),
       arguments: { '--extra-py-files': artifacts.libraries },
       budgetMinutes: 5,
+      retries: 0,
+      connections: [],
+      security,
     });
     artifacts.grantRead(made.role);
     return made;
   };
-  const lake = new Database(stack, 'lake', { name: names.databases.lake, description: 'Current tables', location });
+  const lake = new Database(stack, 'lake', {
+    name: names.databases.lake,
+    description: 'Current tables',
+    location,
+    key,
+    lakeFormation: new LakeFormation(stack, 'lake-formation', { mode: 'iam', admins: [] }),
+    deletionProtection: false,
+  });
   const ingest = job('ingest');
   new Monitoring(stack, 'monitoring', {
     ...DEFAULTS,
     location,
     key,
     artifacts,
+    security,
     tables: bucket('lake'),
     lake,
     jobs: [ingest, job('publish')],
