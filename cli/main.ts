@@ -8,6 +8,7 @@ import { environmentCommand } from './commands/environment';
 import { localCommand } from './commands/local';
 import { migrateCommand } from './commands/migrate';
 import { planCommand } from './commands/plan';
+import { statusCommand } from './commands/status';
 import { validateCommand } from './commands/validate';
 import { ExitCode, FailedError, InputError, InterruptedError } from './errors';
 
@@ -26,6 +27,7 @@ function program(): Command {
     .addCommand(applyCommand())
     .addCommand(driftCommand())
     .addCommand(migrateCommand())
+    .addCommand(statusCommand())
     .addCommand(localCommand());
   inherit(trackman);
   return trackman;

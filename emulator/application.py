@@ -10,9 +10,8 @@ from xml.sax.saxutils import escape
 from flask import Flask
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from emulator import accounts, administration, web_identity
+from emulator import accounts, administration, request_log, web_identity
 from emulator.overlay import AwsError
-from emulator.request_log import RequestLog
 
 StartResponse = Callable[..., Any]
 Environ = dict[str, Any]
@@ -23,8 +22,7 @@ _log = logging.getLogger(__name__)
 class Application:
     """Answers every call; whatever goes wrong, the caller's SDK gets an error that it can show at once."""
 
-    def __init__(self, request_log: RequestLog) -> None:
-        self._request_log = request_log
+    def __init__(self) -> None:
         self._aws = DomainDispatcherApplication(_create_service)
         # moto lists its own directory at every request to find out which services it has.
         self._aws.get_backend_for_host = functools.cache(self._aws.get_backend_for_host)
@@ -33,7 +31,7 @@ class Application:
         if environ["PATH_INFO"].startswith(administration.PREFIX):
             return administration.answer(environ, start_response)
         signature = accounts.signature_of(environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
-        self._request_log.begin(signature.access_key if signature else None)
+        request_log.begin(signature.access_key if signature else None)
         statuses: list[int] = []
 
         def noting_start_response(status: str, *arguments: Any) -> Any:
@@ -43,7 +41,7 @@ class Application:
         try:
             return self._answer_aws(environ, noting_start_response, signature)
         finally:
-            self._request_log.end(statuses[-1] if statuses else 0)
+            request_log.end(statuses[-1] if statuses else 0)
 
     def _answer_aws(
         self, environ: Environ, start_response: StartResponse, signature: accounts.Signature | None

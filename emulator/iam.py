@@ -8,6 +8,7 @@ import functools
 import json
 from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,9 +21,9 @@ from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 
-from emulator import iam_conditions, iam_resources, iam_s3, request_log
+from emulator import iam_conditions, iam_kms, iam_resources, iam_s3, request_log
 from emulator.iam_identities import Identity, find_role, identify
-from emulator.iam_policy import Decision, Effect, Policies, Principal, Request, decide, evaluate
+from emulator.iam_policy import Context, Decision, Effect, Policies, Principal, Request, decide, evaluate
 from emulator.iam_resources import Need
 from emulator.overlay import AwsError
 
@@ -39,11 +40,30 @@ class S3AccessDenied(S3ClientError):
 
 def trusts(role_arn: str, service: str) -> bool:
     """Whether an AWS service ("glue.amazonaws.com") may assume a role, by the role's trust policy."""
-    role = find_role(role_arn)
-    if role is None:
-        return False
-    request = Request(Principal(service=service), "sts:AssumeRole", role_arn, {})
-    return evaluate(role.assume_role_policy_document, request) is Effect.ALLOW
+    account = role_arn.split(":")[4]  # services act for the customer whose role it is
+    return service_may(service, "sts:AssumeRole", role_arn, {"aws:sourceaccount": account})
+
+
+def service_may(service: str, action: str, resource: str, context: Context) -> bool:
+    """Whether an AWS service may do something in its own name, by the policy of a role, a bucket or a key.
+
+    `resource` is an ARN, `context` holds condition keys in lower case; the decision goes to the request log.
+    """
+    guard = _guard(action, resource)
+    request = Request(Principal(service=service), action, resource, context)
+    allowed = guard.policy is not None and evaluate(guard.policy, request) is Effect.ALLOW
+    _note(service, None, Need(action, resource), allowed)
+    return allowed
+
+
+def require(account: str, access_key: str, action: str, resource: str) -> None:
+    """Authorize and log what an AWS service does in a role's name without a call that is seen here. Raises AwsError."""
+    identity, need = identify(account, access_key), Need(action, resource)
+    decision = _decide(need, identity, identity.context)
+    _note(identity.arn, identity.role, need, decision.allowed)
+    if not decision.allowed:
+        sentence = f"User: {identity.arn} is not authorized to perform: {action} on resource: {resource}"
+        raise AwsError("AccessDeniedException", f"{sentence} {decision.reason}")
 
 
 def _authorize(response: BaseResponse, _request_class: type, _resource: str = "*") -> None:
@@ -56,32 +76,48 @@ def _authorize(response: BaseResponse, _request_class: type, _resource: str = "*
         needs = iam_s3.needs(s3_request)
     else:
         call = _call(response)
-        needs = iam_resources.needs(call)
+        needs = _needs(call)
         context |= iam_conditions.request_keys(call)
     decisions = [(need, _decide(need, identity, context)) for need in needs]
     refused = [(need, decision) for need, decision in decisions if not decision.allowed]
-    _annotate_log(identity, decisions, refused)
+    _log(identity, decisions)
     if s3_request and s3_request.deletes_many:
         response.refused_objects = frozenset(need.resource for need, _ in refused)
     elif refused:
         raise _refusal(response, identity, *refused[0])
+    else:
+        _refuse_unusable_keys(response, needs)
 
 
-def _annotate_log(
-    identity: Identity, decisions: list[tuple[Need, Decision]], refused: list[tuple[Need, Decision]]
-) -> None:
-    """`action` and `resource` are the first refused, else the last needed; `permissions` are all that were needed."""
-    shown = refused[:1] or decisions[-1:]
-    request_log.annotate(
-        principal=identity.arn,
-        action=shown[0][0].action if shown else None,
-        resource=shown[0][0].resource if shown else None,
-        decision="deny" if refused else "allow",
-        permissions=[
-            {"action": need.action, "resource": need.resource, "allowed": decision.allowed}
-            for need, decision in decisions
+def _needs(call: iam_resources.Call) -> list[Need]:
+    return iam_resources.needs(call) + iam_kms.needs(call)
+
+
+def _log(identity: Identity, decisions: list[tuple[Need, Decision]]) -> None:
+    """What the caller asked goes into the request's record; what services ask in its name are records of their own."""
+    own = [(need, decision.allowed) for need, decision in decisions if need.via is None]
+    shown = next(((need, allowed) for need, allowed in own if not allowed), own[-1] if own else None)
+    request_log.annotate(principal=identity.arn, role=identity.role, **_decisions(shown, own))
+    for need, decision in decisions:
+        if need.via is not None:
+            _note(identity.arn, identity.role, need, decision.allowed)
+
+
+def _note(principal: str, role: str | None, need: Need, allowed: bool) -> None:
+    via = need.via and f"{need.via}.amazonaws.com"
+    request_log.note(principal=principal, role=role, via=via, **_decisions((need, allowed), [(need, allowed)]))
+
+
+def _decisions(shown: tuple[Need, bool] | None, decided: list[tuple[Need, bool]]) -> dict[str, Any]:
+    """The fields of a record that tell what was decided; `shown` stands for all."""
+    return {
+        "action": shown and shown[0].action,
+        "resource": shown and shown[0].resource,
+        "decision": "deny" if shown and not shown[1] else "allow",
+        "permissions": [
+            {"action": need.action, "resource": need.resource, "allowed": allowed} for need, allowed in decided
         ],
-    )
+    }
 
 
 # --- What is asked
@@ -150,27 +186,48 @@ def _decide(need: Need, identity: Identity, context: Mapping[str, Any]) -> Decis
         return Decision(True)
     keys = {**context, **iam_conditions.resource_keys(need.resource), **need.context}
     request = Request(identity.principal, need.action, need.resource, keys)
-    return decide(request, _policies(need, identity))
+    return decide(request, policies_on(need.action, need.resource, identity))
 
 
-def _policies(need: Need, identity: Identity) -> Policies:
-    common = {"identity": identity.policies, "boundary": identity.boundary, "session": identity.session_policy}
-    if need.action == "sts:AssumeRole":
-        role = find_role(need.resource)
-        return Policies(
-            **common,
-            resource=role and role.assume_role_policy_document,
-            resource_kind="role trust policy",
-            resource_must_allow=True,
-            same_account=role is not None and role.account_id == identity.principal.account,
-        )
-    if need.resource.startswith("arn:aws:s3:::"):
-        bucket_name = need.resource.removeprefix("arn:aws:s3:::").partition("/")[0]
-        if owned := iam_s3.find_bucket(bucket_name):
-            account, bucket = owned
-            policy = bucket.policy.decode() if bucket.policy else None
-            return Policies(**common, resource=policy, same_account=account == identity.principal.account)
-    return Policies(**common)
+def policies_on(action: str, resource: str, identity: Identity) -> Policies:
+    """Every policy that bears on what an identity asks of a resource."""
+    guard = _guard(action, resource)
+    return Policies(
+        identity=identity.policies,
+        boundary=identity.boundary,
+        session=identity.session_policy,
+        resource=guard.policy,
+        resource_kind=guard.kind,
+        resource_must_allow=guard.must_allow,
+        same_account=guard.account in (None, identity.principal.account),
+    )
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """What a resource itself says about who may use it, and the account that owns it; None where it does not tell."""
+
+    policy: str | None = None
+    account: str | None = None
+    kind: str = "resource-based policy"
+    must_allow: bool = False
+
+
+def _guard(action: str, resource: str) -> _Guard:
+    if action == "sts:AssumeRole":
+        role = find_role(resource)
+        account = role.account_id if role else ""
+        return _Guard(role and role.assume_role_policy_document, account, "role trust policy", must_allow=True)
+    if resource.startswith("arn:aws:s3:::"):
+        owned = iam_s3.find_bucket(resource.removeprefix("arn:aws:s3:::").partition("/")[0])
+        if owned is None or action == "s3:CreateBucket":  # S3 itself says that a name is taken
+            return _Guard()
+        account, bucket = owned
+        return _Guard(bucket.policy.decode() if bucket.policy else None, account)
+    if key := iam_resources.find_key(resource):
+        return _Guard(key.policy, key.account_id, must_allow=True)
+    account = resource.split(":")[4] if resource.startswith("arn:") else ""
+    return _Guard(account=account if account.isdigit() else None)
 
 
 # --- Refusals, as each service words them
@@ -189,6 +246,16 @@ def _refusal(response: BaseResponse, identity: Identity, need: Need, decision: D
     if response.headers.get("X-Amz-Target"):
         return AwsError("AccessDeniedException", f"{sentence}{need.resource} {decision.reason}")
     return AwsError("AccessDenied", f"{sentence}{need.resource} {decision.reason}", 403)
+
+
+def _refuse_unusable_keys(response: BaseResponse, needs: list[Need]) -> None:
+    """A key that is gone, disabled or about to be deleted encrypts and decrypts nothing, whoever asks."""
+    for need in needs:
+        if need.via is None or need.resource == "*":
+            continue
+        state = iam_kms.refusal(need)
+        if state is not None:
+            raise S3ClientError(*state) if isinstance(response, S3Response) else AwsError(*state)
 
 
 def _refuse_expired(response: BaseResponse, identity: Identity) -> None:

@@ -18,7 +18,7 @@ _ADMINISTRATOR_ACCESS = '{"Statement": {"Effect": "Allow", "Action": "*", "Resou
 
 @dataclass(frozen=True)
 class Identity:
-    """A caller: `arn` is what AWS calls it in messages; the policies are JSON texts."""
+    """A caller: `arn` is what AWS calls it in messages, `role` the role of a session; the policies are JSON texts."""
 
     arn: str
     principal: Principal
@@ -26,6 +26,7 @@ class Identity:
     policies: Sequence[str] = ()
     boundary: str | None = None
     session_policy: str | None = None
+    role: str | None = None
     expires: datetime | None = None  # UTC without zone, as moto keeps it
 
 
@@ -56,6 +57,7 @@ def _of_session(session: AssumedRole) -> Identity:
         policies=_attached(role) if role else [],
         boundary=_boundary(role.account_id, role.permissions_boundary_arn) if role else None,
         session_policy=session.policy,
+        role=session.role_arn,
         expires=session.expiration,
     )
 
@@ -84,4 +86,9 @@ def _document(policy: ManagedPolicy) -> str:
 
 
 def _context(arn: str, account: str, kind: str) -> dict[str, str]:
-    return {"aws:principalarn": arn, "aws:principalaccount": account, "aws:principaltype": kind}
+    return {
+        "aws:principalarn": arn,
+        "aws:principalaccount": account,
+        "aws:principaltype": kind,
+        "kms:calleraccount": account,
+    }

@@ -7,25 +7,29 @@ S3, whose permissions are not named after its operations, is in iam_s3.py.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moto.athena.models import athena_backends
 from moto.iam.models import iam_backends
-from moto.kms.models import kms_backends
+from moto.kms.models import Key, kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from emulator import athena_executions, iam_conditions, iam_ec2, redshift_statements, redshift_store
+from emulator import athena_executions, athena_sql, iam_conditions, iam_ec2, redshift_statements, redshift_store
 from emulator.iam_policy import Context
 
 
 @dataclass(frozen=True)
 class Need:
-    """One permission: an IAM action on one resource, with the condition keys that are this action's own."""
+    """One permission: an IAM action on one resource, with the condition keys that are this action's own.
+
+    `via` is the service ("s3") that makes the call in the caller's name; None for the caller's own.
+    """
 
     action: str
     resource: str
     context: Context = field(default_factory=dict)
+    via: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def needs(call: Call) -> list[Need]:
     """Every permission that the call needs; AWS checks them in this order and names the first that is missing."""
     resources = _RESOURCES.get(call.service, _any)(call)
     action, context = f"{call.service}:{call.operation}", _context(call)
-    return [Need(action, resource, context) for resource in resources] + _tagging(call) + _passed_roles(call)
+    own = [Need(action, resource, context) for resource in resources]
+    return own + _tagging(call) + _passed_roles(call) + _executed_statement(call)
 
 
 def _context(call: Call) -> Context:
@@ -71,6 +76,8 @@ def _context(call: Call) -> Context:
     if call.service == "redshift-data" and (statement_id := call.text("Id")):
         statement = redshift_statements.find(call.account, call.region, statement_id)
         return {"redshift-data:statement-owner-iam-userid": statement.submission.owner} if statement else {}
+    if (call.service, call.operation) in (("ec2", "CreateTags"), ("ec2", "DeleteTags")):
+        return {"aws:tagkeys": [key for name, key in call.parameters.items() if re.fullmatch(r"Tag\.\d+\.Key", name)]}
     return {}
 
 
@@ -93,6 +100,7 @@ def _glue(call: Call) -> list[str]:
     """A thing of the catalog needs permission on everything that it is in: table, database, catalog."""
     if tagged := call.text("ResourceArn"):
         return [tagged]
+    call = replace(call, account=call.text("CatalogId") or call.account)  # a catalog's id is the account that owns it
     operation, catalog = call.operation, call.arn("catalog")
     if re.search("Table|Partition|ColumnStatistics|UserDefinedFunction", operation):
         return _glue_in_database(call, catalog)
@@ -142,6 +150,16 @@ def _athena_workgroups(call: Call) -> list[str]:
     return sorted(found) or [call.text("WorkGroup", "Name") or "primary"]
 
 
+def _executed_statement(call: Call) -> list[Need]:
+    """EXECUTE takes the prepared statement from the workgroup."""
+    if f"{call.service}:{call.operation}" != "athena:StartQueryExecution":
+        return []
+    beginning = athena_sql.tokenize(call.text("QueryString") or "")[:1]
+    if not beginning or beginning[0].upper != "EXECUTE":
+        return []
+    return [Need("athena:GetPreparedStatement", workgroup) for workgroup in _athena(call)]
+
+
 def _secretsmanager(call: Call) -> list[str]:
     """A secret's ARN ends in six random characters; a secret that does not exist is asked for by its bare name."""
     given = call.text("SecretId", "Name")
@@ -181,6 +199,12 @@ def kms_key_arn(account: str, region: str, given: str) -> str:
     else:
         key = f"key/{key}"
     return f"arn:aws:kms:{region}:{account}:{key}"
+
+
+def find_key(arn: str) -> Key | None:
+    """A key of any account, None when no key has that ARN."""
+    match = re.fullmatch(r"arn:aws:kms:([a-z0-9-]+):(\d{12}):key/(.+)", arn)
+    return kms_backends[match[2]][match[1]].keys.get(match[3]) if match else None
 
 
 def _logs(call: Call) -> list[str]:

@@ -3,13 +3,14 @@ no operation name: both follow from the HTTP method, the path and the query stri
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import xmltodict
 from moto.s3.models import FakeBucket, FakeKey, s3_backends
 
-from emulator.iam_resources import Need, kms_key_arn
+from emulator import iam_kms
+from emulator.iam_resources import Need
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def find_bucket(name: str) -> tuple[str, FakeBucket] | None:
 def needs(request: S3Request) -> list[Need]:
     """Every permission that the request needs."""
     context = _context(request)
-    return [Need(need.action, need.resource, {**context, **need.context}) for need in _needs(request)]
+    return [replace(need, context={**context, **need.context}) for need in _needs(request)]
 
 
 def _needs(request: S3Request) -> Iterator[Need]:
@@ -149,25 +150,37 @@ def _object_needs(request: S3Request) -> Iterator[Need]:
             yield Need(f"s3:{action}", resource)
             return
     if request.method in ("GET", "HEAD"):
-        yield from _read(request.bucket, request.key, request.query.get("versionId"), request.region)
+        yield from _read(request, request.bucket, request.key, request.query.get("versionId"))
     elif request.method == "DELETE":
         yield Need("s3:DeleteObjectVersion" if "versionId" in request.query else "s3:DeleteObject", resource)
     else:
         yield from _write(request, resource)
 
 
-def _read(bucket: str, key: str, version: str | None, region: str) -> Iterator[Need]:
+def _read(request: S3Request, bucket: str, key: str, version: str | None) -> Iterator[Need]:
     yield Need("s3:GetObjectVersion" if version else "s3:GetObject", _arn(bucket, key))
     owned = find_bucket(bucket)
     if owned is None:
         return
     account, found = owned
-    stored = found.keys.get(key)
-    if not isinstance(stored, FakeKey):
+    stored = _stored(found, key, version)
+    if stored is None:
         # Whether an object exists is told only to those who may list: others get 403 where 404 is expected.
         yield Need("s3:ListBucket", _arn(bucket))
-    elif stored.encryption == "aws:kms":
-        yield from _key_need("kms:Decrypt", account, region, stored.kms_key_id)
+    elif stored.encryption == "aws:kms" and _reads_content(request):
+        bucket_key = str(stored.bucket_key_enabled).lower() == "true"
+        encrypted = _arn(bucket) if bucket_key else _arn(bucket, key)
+        yield from _key_use(["kms:Decrypt"], stored.kms_key_id, account, request.region, encrypted)
+
+
+def _stored(bucket: FakeBucket, key: str, version: str | None) -> FakeKey | None:
+    versions = [each for each in bucket.keys.getlist(key, []) if version in (None, each.version_id)]
+    return versions[-1] if versions and isinstance(versions[-1], FakeKey) else None
+
+
+def _reads_content(request: S3Request) -> bool:
+    """What describes an object is not encrypted, but for its checksum."""
+    return request.method != "HEAD" or request.headers.get("x-amz-checksum-mode") == "ENABLED"
 
 
 def _write(request: S3Request, resource: str) -> Iterator[Need]:
@@ -175,21 +188,31 @@ def _write(request: S3Request, resource: str) -> Iterator[Need]:
     if source := request.headers.get("x-amz-copy-source"):
         parts = urlsplit(source)
         bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
-        yield from _read(bucket, key, parse_qs(parts.query).get("versionId", [None])[0], request.region)
+        yield from _read(request, bucket, key, parse_qs(parts.query).get("versionId", [None])[0])
     if request.headers.get("x-amz-tagging"):
         yield Need("s3:PutObjectTagging", resource)
     if owned := find_bucket(request.bucket):
-        account, bucket = owned
-        algorithm = request.headers.get("x-amz-server-side-encryption")
-        key = request.headers.get("x-amz-server-side-encryption-aws-kms-key-id")
-        if algorithm is None and bucket.encryption:
-            default = bucket.encryption["Rule"]["ApplyServerSideEncryptionByDefault"]
-            algorithm, key = default["SSEAlgorithm"], default.get("KMSMasterKeyID")
-        if algorithm == "aws:kms":
-            yield from _key_need("kms:GenerateDataKey", account, request.region, key)
+        yield from _encryption(request, resource, *owned)
 
 
-def _key_need(action: str, account: str, region: str, key: str | None) -> Iterator[Need]:
-    """S3 uses a customer's key in the caller's name; its own key aws/s3 is open to everyone in the account."""
-    if key and not key.endswith("alias/aws/s3"):
-        yield Need(action, kms_key_arn(account, region, key), {"kms:viaservice": f"s3.{region}.amazonaws.com"})
+def _encryption(request: S3Request, resource: str, account: str, bucket: FakeBucket) -> Iterator[Need]:
+    """The data key of an upload in parts is made when it begins; each part and its end decrypt it."""
+    upload = bucket.multiparts.get(request.query.get("uploadId"))
+    algorithm = upload.sse_encryption if upload else request.headers.get("x-amz-server-side-encryption")
+    key = upload.kms_key_id if upload else request.headers.get("x-amz-server-side-encryption-aws-kms-key-id")
+    bucket_key = request.headers.get("x-amz-server-side-encryption-bucket-key-enabled")
+    if algorithm is None and bucket.encryption:
+        rule = bucket.encryption["Rule"]
+        default = rule["ApplyServerSideEncryptionByDefault"]
+        algorithm, key = default["SSEAlgorithm"], default.get("KMSMasterKeyID")
+        bucket_key = rule.get("BucketKeyEnabled")
+    if algorithm == "aws:kms":
+        action = "kms:Decrypt" if upload else "kms:GenerateDataKey"
+        encrypted = _arn(request.bucket) if bucket_key == "true" else resource
+        yield from _key_use([action], key, account, request.region, encrypted)
+
+
+def _key_use(actions: list[str], key: str | None, account: str, region: str, encrypted: str) -> list[Need]:
+    """`encrypted`: the ARN of the object, or of the bucket where one data key serves many objects."""
+    context = {"aws:s3:arn": encrypted}
+    return iam_kms.use(actions, key, via="s3", account=account, region=region, encryption_context=context)

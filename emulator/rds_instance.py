@@ -56,6 +56,7 @@ class DBInstance(moto.rds.models.DBInstance):
         self.dbi_resource_id = "db-" + _random(string.ascii_uppercase + string.digits, 26)
         self.port = options.get("port", 0)
         self.status = "creating"
+        self.pending_modified_values: dict[str, Any] = {}
 
         self._major_version = int(self.engine_version.split(".")[0])
         self._directory = settings.current().directory("rds") / self.dbi_resource_id

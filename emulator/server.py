@@ -9,29 +9,41 @@ import threading
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from emulator import settings
+from emulator import request_log, settings
 from emulator.application import Application
-from emulator.request_log import RequestLog
 from emulator.settings import SettingsError
 
 # Modules that answer AWS operations: imported for their @operation functions, once the settings are known.
 SERVICES = [
     "emulator.iam",
     "emulator.iam_boundaries",
+    "emulator.iam_providers",
+    "emulator.ec2",
+    "emulator.kms",
+    "emulator.logs",
     "emulator.s3",
     "emulator.s3_bodies",
+    "emulator.s3_events",
+    "emulator.event_rules",
+    "emulator.s3_lifecycle",
+    "emulator.s3_logging",
     "emulator.ssm",
     "emulator.rds",
     "emulator.rds_parameter_groups",
     "emulator.rds_subnet_groups",
+    "emulator.lake_formation",
     "emulator.glue_catalog",
+    "emulator.glue_classifiers",
     "emulator.glue_connections",
     "emulator.glue_definitions",
+    "emulator.glue_security",
     "emulator.glue_jobs",
     "emulator.glue_crawlers",
     "emulator.glue_workflows",
+    "emulator.glue_notify",
     "emulator.schedules",
     "emulator.athena_definitions",
+    "emulator.athena_prepared",
     "emulator.athena",
     "emulator.redshift_namespaces",
     "emulator.redshift_workgroups",
@@ -62,10 +74,10 @@ class Server:
     def __init__(self, listener: socket.socket) -> None:
         for module in SERVICES:
             importlib.import_module(module)
-        application = Application(RequestLog(settings.current().data_dir / "requests.jsonl"))
+        request_log.open_in(settings.current().data_dir)
         host, port = listener.getsockname()
         self._http: BaseWSGIServer = make_server(
-            host, port, application, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
+            host, port, Application(), threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
         )
 
     def start(self) -> None:

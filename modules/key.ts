@@ -22,6 +22,8 @@ export interface KeyProps {
 export interface ServiceUse {
   /** Service principal, for example "cloudwatch.amazonaws.com". */
   readonly service: string;
+  /** @default to decrypt, and to make data keys */
+  readonly actions?: readonly string[];
   readonly conditions: Conditions;
 }
 
@@ -71,9 +73,9 @@ export class Key extends Construct {
     return policyDocument([
       // What roles may do is up to their own policies. Without this statement nobody could change the key any more.
       { Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:*', Resource: '*' },
-      ...this.services.map(({ service, conditions }) => ({
+      ...this.services.map(({ service, actions, conditions }) => ({
         Principal: { Service: service },
-        Action: [DECRYPT, ENCRYPT],
+        Action: actions ?? [DECRYPT, ENCRYPT],
         Resource: '*',
         Condition: conditions,
       })),

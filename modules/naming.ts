@@ -26,16 +26,36 @@ export const names = {
     frontiers: '_trackman/frontiers/',
   },
   crawler: 'sources',
-  jobs: { ingest: 'ingest', publish: 'publish', migrate: 'migrate' },
+  jobs: {
+    ingest: 'ingest',
+    publish: 'publish',
+    ingestFiles: 'ingest-files',
+    maintain: 'maintain',
+    migrate: 'migrate',
+  },
   workflow: 'pipeline',
-  triggers: { schedule: 'pipeline-schedule', publish: 'pipeline-publish' },
+  triggers: { schedule: 'pipeline-schedule', publish: 'pipeline-publish', maintain: 'maintain-schedule' },
+  /** What files that land set off: workflow and trigger, and the rules that notify them. */
+  landing: {
+    workflow: 'landing',
+    trigger: 'landing-event',
+    rules: { objects: 'trackman-landing-objects', schedule: 'trackman-landing-schedule' },
+  },
+  /** Folders of the landing zone, one a feed. */
+  feeds: { telemetry: 'telemetry/' },
+  classifiers: { json: 'telemetry-json', csv: 'telemetry-csv' },
+  /** Glue's connection for what only needs to be in the network, and its security configuration. */
+  glue: { networkConnection: 'trackman-network', securityConfiguration: 'trackman' },
   workgroups: { analysts: 'analysts', pipeline: 'pipeline' },
   policies: { analysts: 'trackman-analysts' },
   roles: {
     crawler: 'trackman-crawler',
     ingest: 'trackman-ingest',
     publish: 'trackman-publish',
+    ingestFiles: 'trackman-ingest-files',
+    maintain: 'trackman-maintain',
     migrate: 'trackman-migrate',
+    landingEvents: 'trackman-landing-events',
     analyst: 'trackman-analyst',
     databaseMonitoring: 'trackman-database-monitoring',
   },

@@ -5,8 +5,11 @@ import { resolveContracts } from '../sources/contract';
 import { Analytics } from './analytics';
 import { Catalog } from './catalog';
 import { Crawler } from './crawler';
+import { GlueConnection } from './glue-connection';
+import { GlueSecurity } from './glue-security';
 import { Key } from './key';
 import { Lake } from './lake';
+import { LakeFormation } from './lake-formation';
 import * as naming from './naming';
 import { names } from './naming';
 import { Network } from './network';
@@ -48,7 +51,17 @@ export class Platform extends EnvironmentStack {
       resultDays: environment.analytics.resultDays,
       deletionProtection,
     });
-    const catalog = new Catalog(this, 'catalog', { location, uri: (prefix) => lake.tables.uri(prefix) });
+    const lakeFormation = new LakeFormation(this, 'lake-formation', {
+      mode: environment.lakeFormation,
+      admins: [], // of the mode grants: the role that deploys
+    });
+    const catalog = new Catalog(this, 'catalog', {
+      location,
+      uri: (prefix) => lake.tables.uri(prefix),
+      key,
+      lakeFormation,
+      deletionProtection,
+    });
 
     const zones = (letters: readonly string[]): string[] => letters.map((letter) => `${region}${letter}`);
     const network = new Network(this, 'network', {
@@ -64,6 +77,21 @@ export class Platform extends EnvironmentStack {
       flowLogs: lake.logs,
     });
 
+    const security = new GlueSecurity(this, 'glue-security', {
+      name: names.glue.securityConfiguration,
+      location,
+      key,
+      retentionDays: environment.logs.retentionDays,
+    });
+    const { subnetId, availabilityZone, securityGroup } = network.glue;
+    const placement = { subnetId, availabilityZone, securityGroupIds: [securityGroup.id] };
+    const networkConnection = new GlueConnection(this, 'network-connection', {
+      name: names.glue.networkConnection,
+      description: 'The platform’s network: dataengineering-db',
+      location,
+      placement,
+    });
+
     const contracts = resolveContracts(environment);
     const sources = contracts.map(({ source, connection, include }) => ({
       connection: new SourceConnection(this, `source-${source}`, {
@@ -72,15 +100,19 @@ export class Platform extends EnvironmentStack {
         urlParameter: connection.urlParameter,
         caParameter: connection.caParameter,
         secret: connection.secret,
+        placement,
       }),
       include,
     }));
+    const landing = { bucket: lake.landing, prefixes: Object.values(names.feeds) };
     new Crawler(this, 'crawler', {
       name: names.crawler,
       roleName: names.roles.crawler,
-      location,
       database: catalog.backend,
-      targets: sources,
+      sources,
+      landing,
+      classifiers: catalog.classifiers,
+      security,
       schedule: environment.schedules.crawl,
     });
 
@@ -111,15 +143,18 @@ export class Platform extends EnvironmentStack {
       scripts: Object.values(names.jobs),
       contracts,
     });
-    const { ingest, publish, migrate } = new Pipeline(this, 'pipeline', {
-      location,
+    const { jobs } = new Pipeline(this, 'pipeline', {
       artifacts,
       lakeUri: lake.tables.uri(),
+      landing,
       servingDb,
       pepper,
-      schedule: environment.schedules.pipeline,
+      connections: { sources: sources.map(({ connection }) => connection.glue), network: networkConnection },
+      security,
+      schedules: environment.schedules,
       workers: environment.sparkJobs,
       budgets: environment.latency,
+      snapshotDays: 7, // a value of the environment: lake.snapshotDays
     });
 
     const { analysts } = new Analytics(this, 'analytics', {
@@ -151,7 +186,7 @@ export class Platform extends EnvironmentStack {
 
     // Who may do what.
     const { prefixes } = names;
-    for (const job of [ingest, publish, migrate]) artifacts.grantRead(job.role);
+    const { ingest, publish, maintain, migrate } = jobs;
 
     for (const { connection } of sources) connection.grantConnect(ingest.role);
     pepper.grantRead(ingest.role);
@@ -165,6 +200,10 @@ export class Platform extends EnvironmentStack {
     lake.tables.grantRead(publish.role, prefixes.raw, prefixes.lake);
     lake.tables.grantWrite(publish.role, prefixes.frontiers);
     servingDb.grantLoad(publish.role);
+
+    catalog.raw.grantReadWrite(maintain.role);
+    catalog.lake.grantReadWrite(maintain.role);
+    lake.tables.grantReadWrite(maintain.role, prefixes.raw, prefixes.lake);
 
     servingDb.grantAdminister(migrate.role);
     pepper.grantReadWrite(migrate.role);

@@ -159,11 +159,11 @@ function catalog(environment: Environment, connections: readonly string[]): Area
   const resources = [
     arn('glue', environment, 'catalog'),
     ...glue('database', Object.values(names.databases)),
-    ...glue('connection', connections),
+    ...glue('connection', [...connections, names.glue.networkConnection]),
     ...glue('crawler', [names.crawler]),
     ...jobs,
-    ...glue('workflow', [names.workflow]),
-    ...glue('trigger', Object.values(names.triggers)),
+    ...glue('workflow', [names.workflow, names.landing.workflow]),
+    ...glue('trigger', [...Object.values(names.triggers), names.landing.trigger]),
   ];
   const tables = Object.values(names.databases).map((name) => arn('glue', environment, `table/${name}/*`));
   return {
@@ -447,11 +447,14 @@ function network(environment: Environment): Area {
 
 function watching(environment: Environment): Area {
   const { account } = environment;
-  const alarms = [arn('cloudwatch', environment, 'alarm:*'), `arn:aws:cloudwatch::${account}:dashboard/*`];
+  const alarms = [
+    arn('cloudwatch', environment, 'alarm:trackman-*'),
+    `arn:aws:cloudwatch::${account}:dashboard/trackman*`,
+  ];
   const groups = [arn('logs', environment, 'log-group:*')];
-  const rules = [arn('events', environment, 'rule/*')];
-  const topics = [arn('sns', environment, '*')];
-  const budgets = [`arn:aws:budgets::${account}:budget/*`];
+  const rules = [arn('events', environment, 'rule/trackman-*')];
+  const topics = [arn('sns', environment, 'trackman-*')];
+  const budgets = [`arn:aws:budgets::${account}:budget/trackman*`];
   return {
     name: 'watching',
     read: [

@@ -31,7 +31,7 @@ export function boundary(environment: Environment): Statement[] {
       ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*'],
       [arn('kms', environment, 'key/*')],
     ),
-    allow(['sns:Publish'], [arn('sns', environment, '*')]),
+    allow(['sns:Publish'], [arn('sns', environment, 'trackman-*')]),
     allow(['rds:DescribeDBInstances'], [arn('rds', environment, 'db:*')]),
     allow(['rds-db:connect'], [arn('rds-db', environment, 'dbuser:*')]),
     allow(

@@ -25,7 +25,8 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     data_dir = tmp_path_factory.mktemp("overlay")
     settings.configure(Settings(port=0, data_dir=data_dir, toolchain=None))
     overlay.new_service("redshift-serverless", r"https?://redshift-serverless\.(.+)\.amazonaws\.com")
-    yield Client(Application(request_log.RequestLog(data_dir / "requests.jsonl")))
+    request_log.open_in(data_dir)
+    yield Client(Application())
 
 
 def call(application: Client, service: str, target: str, **parameters: Any) -> tuple[int, dict[str, Any]]:

@@ -357,3 +357,40 @@ def test_every_decision_is_in_the_request_log(emulator: Emulator, bucket: str) -
         ("s3:PutObject", False),
         ("s3:GetObject", True),
     ]
+
+
+def decisions(emulator: Emulator, role: Role) -> list[tuple[str, str, bool]]:
+    """Action, resource and outcome of every decision on a role's calls, as the request log has them."""
+    return [
+        (permission["action"], permission["resource"].removeprefix("arn:aws:"), permission["allowed"])
+        for record in emulator.requests()
+        if record["role"] == role.arn
+        for permission in record["permissions"]
+    ]
+
+
+def test_one_call_may_need_several_permissions_and_all_are_logged(emulator: Emulator, bucket: str) -> None:
+    role = Role(
+        emulator,
+        "iam-evidence",
+        allow(["glue:GetTable", "glue:CreateJob"]),
+        allow("s3:DeleteObject", f"arn:aws:s3:::{bucket}/raw/*"),
+    )
+    worker = Role(emulator, "iam-evidence-worker", AssumeRolePolicyDocument=TRUST_GLUE)
+    glue = role.client("glue")
+    refusal(glue.get_table, DatabaseName="iam_none", Name="shots")
+    job = {"Role": worker.arn, "Command": {"Name": "glueetl", "ScriptLocation": "s3://b/k"}}
+    refusal(glue.create_job, Name="evidence", **job)
+    keys = {"Objects": [{"Key": "raw/none"}, {"Key": "secret/a"}]}
+    role.client("s3").delete_objects(Bucket=bucket, Delete=keys)
+
+    prefix = f"glue:{REGION}:{ACCOUNT}"
+    assert decisions(emulator, role) == [
+        ("glue:GetTable", f"{prefix}:catalog", True),
+        ("glue:GetTable", f"{prefix}:database/iam_none", True),
+        ("glue:GetTable", f"{prefix}:table/iam_none/shots", True),
+        ("glue:CreateJob", f"{prefix}:job/evidence", True),
+        ("iam:PassRole", f"iam::{ACCOUNT}:role/iam-evidence-worker", False),
+        ("s3:DeleteObject", f"s3:::{bucket}/raw/none", True),
+        ("s3:DeleteObject", f"s3:::{bucket}/secret/a", False),
+    ]

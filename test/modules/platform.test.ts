@@ -59,11 +59,14 @@ describe.each(environments)('the stack of $name', (environment) => {
   test.each([
     ['aws_s3_bucket', ['artifacts', 'lake', 'landing', 'logs', 'results'].map(bucket)],
     ['aws_glue_catalog_database', ['trackman_backend', 'trackman_lake', 'trackman_marts', 'trackman_raw']],
-    ['aws_glue_connection', ['trackman-backend']],
+    ['aws_glue_connection', ['trackman-backend', 'trackman-network']],
     ['aws_glue_crawler', ['sources']],
-    ['aws_glue_job', ['ingest', 'migrate', 'publish']],
-    ['aws_glue_workflow', ['pipeline']],
-    ['aws_glue_trigger', ['pipeline-publish', 'pipeline-schedule']],
+    ['aws_glue_classifier', ['telemetry-csv', 'telemetry-json']],
+    ['aws_glue_security_configuration', ['trackman']],
+    ['aws_glue_job', ['ingest', 'ingest-files', 'maintain', 'migrate', 'publish']],
+    ['aws_glue_workflow', ['landing', 'pipeline']],
+    ['aws_glue_trigger', ['landing-event', 'maintain-schedule', 'pipeline-publish', 'pipeline-schedule']],
+    ['aws_cloudwatch_event_rule', ['trackman-landing-objects', 'trackman-landing-schedule']],
     ['aws_db_instance', ['dataengineering-db']],
     [
       'aws_secretsmanager_secret',
@@ -96,6 +99,7 @@ const PROTECTED: Record<string, (resource: Configuration) => object> = {
   aws_db_instance: ({ deletion_protection, skip_final_snapshot }) => ({ deletion_protection, skip_final_snapshot }),
   aws_secretsmanager_secret: ({ recovery_window_in_days }) => ({ recovery_window_in_days }),
   aws_kms_key: () => ({}),
+  aws_glue_catalog_database: () => ({}),
 };
 
 describe('what holds data', () => {
@@ -115,6 +119,7 @@ describe('what holds data', () => {
       new Set(['{"prevent_destroy":true,"recovery_window_in_days":30}']),
     );
     expect(all('aws_kms_key')).toEqual(new Set(['{"prevent_destroy":true}']));
+    expect(all('aws_glue_catalog_database')).toEqual(new Set(['{"prevent_destroy":true}']));
   });
 
   test('can be removed in dev, where both keys are turned', () => {

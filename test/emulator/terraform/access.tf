@@ -66,7 +66,90 @@ resource "aws_ssm_parameter" "url" {
   value = "postgresql://127.0.0.1:5432/revision${var.revision}"
 }
 
+resource "aws_ssm_parameter" "secure" {
+  name   = "/terraform-test/secure"
+  type   = "SecureString"
+  key_id = aws_kms_key.key.arn
+  value  = "revision ${var.revision}"
+}
+
 resource "aws_cloudwatch_log_group" "output" {
   name              = "/terraform-test/output"
   retention_in_days = var.revision == 1 ? 30 : 60
+}
+
+resource "aws_cloudwatch_log_group" "encrypted" {
+  name              = "/terraform-test/encrypted"
+  retention_in_days = var.revision == 1 ? 30 : 60
+  kms_key_id        = aws_kms_key.key.arn
+}
+
+# --- Roles of services
+
+resource "aws_iam_role" "monitoring" {
+  name = "terraform-test-monitoring"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "monitoring.rds.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "monitoring" {
+  role       = aws_iam_role.monitoring.name
+  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+}
+
+resource "aws_iam_role" "flow_logs" {
+  name = "terraform-test-flow-logs"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "vpc-flow-logs.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "flow_logs" {
+  name = "write"
+  role = aws_iam_role.flow_logs.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+      Resource = "${aws_cloudwatch_log_group.encrypted.arn}:*"
+    }]
+  })
+}
+
+# --- The pipeline's way in
+
+resource "aws_iam_openid_connect_provider" "github" {
+  url            = "https://token.actions.githubusercontent.com"
+  client_id_list = var.revision == 1 ? ["sts.amazonaws.com"] : ["sts.amazonaws.com", "revision-2"]
+}
+
+resource "aws_iam_role" "pipeline" {
+  name = "terraform-test-pipeline"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Condition = {
+        StringEquals = {
+          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+          "token.actions.githubusercontent.com:sub" = "repo:owner/repository:environment:revision-${var.revision}"
+        }
+      }
+    }]
+  })
 }
