@@ -40,7 +40,7 @@ export function boundary(environment: Environment): Statement[] {
     ),
     // Glue puts network interfaces into the VPC in the job's name, and tags them.
     allow(
-      ['ec2:CreateNetworkInterface', 'ec2:CreateTags', 'ec2:DeleteNetworkInterface'],
+      ['ec2:CreateNetworkInterface', 'ec2:CreateTags', 'ec2:DeleteNetworkInterface', 'ec2:DeleteTags'],
       [arn('ec2', environment, '*')],
     ),
     // Services that know no resources for these.
