@@ -16,11 +16,11 @@ from emulator.settings import SettingsError
 # Modules that answer AWS operations: imported for their @operation functions, once the settings are known.
 SERVICES = [
     "emulator.iam",
-    "emulator.iam_boundaries",
     "emulator.iam_providers",
     "emulator.ec2",
     "emulator.kms",
     "emulator.logs",
+    "emulator.iam_boundaries",
     "emulator.s3",
     "emulator.s3_bodies",
     "emulator.s3_events",

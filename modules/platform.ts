@@ -34,7 +34,7 @@ export class Platform extends EnvironmentStack {
 
     const key = new Key(this, 'key', {
       name: names.platform,
-      account,
+      location,
       managedBy: environment.encryptionKey,
       deletionProtection,
     });

@@ -458,7 +458,9 @@ function watching(environment: Environment): Area {
   return {
     name: 'watching',
     read: [
-      allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetDashboard', 'cloudwatch:ListTagsForResource'], alarms),
+      allow(['cloudwatch:GetDashboard', 'cloudwatch:ListTagsForResource'], alarms),
+      // Composite alarms are shown only to those who may see all.
+      allowUnscoped(['cloudwatch:DescribeAlarms']),
       allow(['logs:DescribeLogGroups', 'logs:DescribeMetricFilters', 'logs:ListTagsForResource'], groups),
       allow(['events:DescribeRule', 'events:ListTagsForResource', 'events:ListTargetsByRule'], rules),
       allow(['sns:GetSubscriptionAttributes', 'sns:GetTopicAttributes', 'sns:ListTagsForResource'], topics),
