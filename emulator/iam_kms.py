@@ -42,6 +42,8 @@ def use(
     context = {"kms:viaservice": f"{via}.{region}.amazonaws.com", "kms:grantisforawsresource": "true"}
     for name, value in (encryption_context or {}).items():
         context[f"kms:encryptioncontext:{name.lower()}"] = value
+    if "kms:CreateGrant" in actions:
+        context["kms:grantisforawsresource"] = "true"
     arn = kms_key_arn(account, region, key)
     return [Need(action, arn, context, via) for action in actions]
 

@@ -51,7 +51,7 @@ export abstract class EnvironmentStack extends TerraformStack {
       name: 'context value commit',
       value: commit,
       expected: `the 40 hexadecimal digits of a commit, or ${UNCOMMITTED}`,
-      remedy: 'correct it in CDKTF_CONTEXT_JSON',
+      remedy: 'correct main.ts',
     });
     return commit;
   }

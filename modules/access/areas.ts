@@ -447,15 +447,20 @@ function network(environment: Environment): Area {
 
 function watching(environment: Environment): Area {
   const { account } = environment;
-  const alarms = [arn('cloudwatch', environment, 'alarm:*'), `arn:aws:cloudwatch::${account}:dashboard/*`];
+  const alarms = [
+    arn('cloudwatch', environment, 'alarm:trackman-*'),
+    `arn:aws:cloudwatch::${account}:dashboard/trackman*`,
+  ];
   const groups = [arn('logs', environment, 'log-group:*')];
-  const rules = [arn('events', environment, 'rule/*')];
-  const topics = [arn('sns', environment, '*')];
-  const budgets = [`arn:aws:budgets::${account}:budget/*`];
+  const rules = [arn('events', environment, 'rule/trackman-*')];
+  const topics = [arn('sns', environment, 'trackman-*')];
+  const budgets = [`arn:aws:budgets::${account}:budget/trackman*`];
   return {
     name: 'watching',
     read: [
-      allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetDashboard', 'cloudwatch:ListTagsForResource'], alarms),
+      allow(['cloudwatch:GetDashboard', 'cloudwatch:ListTagsForResource'], alarms),
+      // Composite alarms are shown only to those who may see all.
+      allowUnscoped(['cloudwatch:DescribeAlarms']),
       allow(['logs:DescribeLogGroups', 'logs:DescribeMetricFilters', 'logs:ListTagsForResource'], groups),
       allow(['events:DescribeRule', 'events:ListTagsForResource', 'events:ListTargetsByRule'], rules),
       allow(['sns:GetSubscriptionAttributes', 'sns:GetTopicAttributes', 'sns:ListTagsForResource'], topics),

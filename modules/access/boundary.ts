@@ -8,7 +8,7 @@ import { allow, allowUnscoped, type Statement } from './statement';
  * works on, and nothing that would let a role make, change or become another. It grants nothing by itself.
  */
 export function boundary(environment: Environment): Statement[] {
-  const { name, account } = environment;
+  const { name } = environment;
   const buckets = naming.bucketArns(environment);
   const state = `arn:aws:s3:::${naming.stateBucket(environment)}`;
   return [
@@ -31,7 +31,7 @@ export function boundary(environment: Environment): Statement[] {
       ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*'],
       [arn('kms', environment, 'key/*')],
     ),
-    allow(['sns:Publish'], [arn('sns', environment, '*')]),
+    allow(['sns:Publish'], [arn('sns', environment, 'trackman-*')]),
     allow(['rds:DescribeDBInstances'], [arn('rds', environment, 'db:*')]),
     allow(['rds-db:connect'], [arn('rds-db', environment, 'dbuser:*')]),
     allow(
@@ -45,6 +45,7 @@ export function boundary(environment: Environment): Statement[] {
     ),
     // Services that know no resources for these.
     allowUnscoped([
+      'cloudwatch:DescribeAlarms',
       'cloudwatch:GetMetricData',
       'cloudwatch:GetMetricStatistics',
       'cloudwatch:ListMetrics',
@@ -54,6 +55,5 @@ export function boundary(environment: Environment): Statement[] {
       'redshift-data:DescribeStatement',
       'redshift-data:GetStatementResult',
     ]),
-    allow(['cloudwatch:DescribeAlarms'], [`arn:aws:cloudwatch:${environment.region}:${account}:alarm:*`]),
   ];
 }
