@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { bootstrapCommand } from './commands/bootstrap';
 import { localCommand } from './commands/local';
 import { migrateCommand } from './commands/migrate';
+import { preflightCommand } from './commands/preflight';
 import { statusCommand } from './commands/status';
 import { ExitCode, FailedError, InputError } from './errors';
 
@@ -16,6 +17,7 @@ function program(): Command {
     .addHelpText('after', '\nExit codes: 0 done, 1 failed or a promise broken, 2 bad input, 130 interrupted.')
     .exitOverride() // bad usage is thrown to `main`, which knows the exit codes
     .addCommand(bootstrapCommand())
+    .addCommand(preflightCommand())
     .addCommand(migrateCommand())
     .addCommand(statusCommand())
     .addCommand(localCommand());

@@ -2,6 +2,7 @@ import { DataAwsSsmParameter } from '@cdktf/provider-aws/lib/data-aws-ssm-parame
 import { GlueConnection } from '@cdktf/provider-aws/lib/glue-connection';
 import { Fn } from 'cdktf';
 import { Construct } from 'constructs';
+import { SOURCE_ADDRESS } from '../sources/address';
 import { arn, parameterArn, secretArn, type Location } from './naming';
 import type { Grantee } from './grantee';
 
@@ -35,7 +36,7 @@ export class SourceConnection extends Construct {
       lifecycle: {
         postcondition: [
           {
-            condition: '${can(regex("^postgresql://[^/@?]+:[0-9]+/[^/?]+$", self.insecure_value))}',
+            condition: `\${can(regex("${SOURCE_ADDRESS}", self.insecure_value))}`,
             // The value is not shown: when it is wrong, somebody may have put a password there.
             errorMessage:
               `SSM parameter ${urlParameter} of source ${name}: expected postgresql://host:port/database ` +

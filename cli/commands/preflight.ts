@@ -1,0 +1,59 @@
+import { Command } from 'commander';
+import type { Environment } from '../../envs/environment';
+import { environmentArgument } from '../environment-argument';
+import { FailedError } from '../errors';
+import { checkCredentials } from '../preflight/credentials';
+import { renderFinding, type Finding } from '../preflight/finding';
+import { checkLakeFormation } from '../preflight/lake-formation';
+import { checkNetwork } from '../preflight/network';
+import { checkOwners } from '../preflight/owners';
+import { checkSources } from '../preflight/sources';
+import { checkState } from '../preflight/state';
+
+interface Options {
+  readonly source: boolean;
+  readonly json: boolean;
+}
+
+/** What `--json` prints. */
+interface Preflight {
+  readonly environment: string;
+  readonly account: string;
+  readonly region: string;
+  /** Whether a plan and a first apply find what they need. */
+  readonly isReady: boolean;
+  readonly findings: readonly Finding[];
+}
+
+export function preflightCommand(): Command {
+  return new Command('preflight')
+    .description(
+      'checks what a first apply needs, and changes nothing; exit code 1 when something is not as it must be',
+    )
+    .addArgument(environmentArgument())
+    .option('--source', 'also connect to the sources and check them; for where they can be reached from', false)
+    .option('--json', 'print one JSON object instead', false)
+    .action(async (environment: Environment, { source, json }: Options) => {
+      const findings = await preflight(environment, source);
+      const broken = findings.filter(({ state }) => state === 'wrong');
+      process.stdout.write(
+        json ? toJson(environment, findings) : findings.map((f) => `${renderFinding(f)}\n`).join(''),
+      );
+      if (broken.length > 0) throw new FailedError(`${broken.length} of ${findings.length} checks failed`);
+    });
+}
+
+/** With another account's credentials nothing but that is found. */
+async function preflight(environment: Environment, withSource: boolean): Promise<readonly Finding[]> {
+  const credentials = await checkCredentials(environment);
+  if (credentials.some(({ state }) => state === 'wrong')) return credentials;
+  const groups = [checkState, checkOwners, checkNetwork, checkLakeFormation, ...(withSource ? [checkSources] : [])];
+  const found = await Promise.all(groups.map((check) => check(environment)));
+  return [...credentials, ...found.flat()];
+}
+
+function toJson({ name: environment, account, region }: Environment, findings: readonly Finding[]): string {
+  const isReady = findings.every(({ state }) => state !== 'wrong');
+  const preflight: Preflight = { environment, account, region, isReady, findings };
+  return `${JSON.stringify(preflight, null, 2)}\n`;
+}
