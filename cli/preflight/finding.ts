@@ -44,7 +44,7 @@ export async function findings(
     if (!isRefusal(error)) throw error;
     const said = `${error.name}: ${error.message}`.replace(/\s+/g, ' ').trim();
     const found = error instanceof FailedError ? error.message : said;
-    return [wrong(subject, { found, expected: 'an answer', remedy: 'do what it says, then ask again' })];
+    return [wrong(subject, { found, expected: 'an answer', remedy: 'you see to that, then run it again' })];
   }
 }
 

@@ -59,7 +59,7 @@ async function checkRanges(ec2: EC2Client, environment: Environment): Promise<re
  * @param remedy what is done when it is the platform's own range
  */
 export function compareRanges(own: Ranges, peers: readonly Ranges[], remedy: string): Finding[] {
-  const all = [own, ...peers];
+  const all = [own, ...peers].filter(({ cidrs }) => cidrs.length > 0);
   return all.flatMap((one, index) =>
     all.slice(index + 1).map((other) => {
       const subject = `address ranges of ${one.of} and ${other.of}`;

@@ -33,9 +33,10 @@ export const certificates: Form = {
   expected: 'PEM certificates of which at least one is valid today',
   describe: (value) => {
     const read = (value.match(PEM) ?? []).map(readCertificate);
-    const until = read.map((certificate) => (certificate ? validUntil(certificate) : 0));
-    if (Math.max(0, ...until) === 0) return undefined;
-    return `${read.length} certificate(s), valid until ${new Date(Math.max(...until)).toISOString().slice(0, 10)}`;
+    if (!read.every((each) => each !== undefined)) return undefined; // a torn one makes all of them unreadable
+    const until = Math.max(0, ...read.map(validUntil));
+    if (until === 0) return undefined;
+    return `${read.length} certificate(s), valid until ${new Date(until).toISOString().slice(0, 10)}`;
   },
 };
 
@@ -80,7 +81,7 @@ function readCertificate(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem);
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return undefined; // OpenSSL's: what is there is no certificate
+    if ((error as NodeJS.ErrnoException).code?.startsWith('ERR_OSSL')) return undefined;
     throw error;
   }
 }

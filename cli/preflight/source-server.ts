@@ -92,7 +92,7 @@ export async function checkSlot(client: Client, { source, slot }: ResolvedContra
   });
 }
 
-function judgeSlot(subject: string, { plugin, database, isHere, isLost }: Slot): Finding {
+export function judgeSlot(subject: string, { plugin, database, isHere, isLost }: Slot): Finding {
   if (plugin !== 'pgoutput' || !isHere) {
     return wrong(subject, {
       found: `is there, of ${plugin} in database ${database}`,
