@@ -6,7 +6,17 @@ import moto.glue.models
 from moto.core.utils import utcnow
 from moto.glue.models import FakeConnection, GlueBackend, glue_backends
 
-from emulator.overlay import AwsError, Context, operation
+from emulator import glue_network
+from emulator.overlay import FALL_THROUGH, AwsError, Context, operation
+
+
+@operation("glue", "CreateConnection")
+def create_connection(ctx: Context, params: dict[str, Any]) -> Any:
+    """Check a connection's definition; moto keeps it."""
+    if params["ConnectionInput"]["Name"] in _backend(ctx).connections:
+        raise AwsError("AlreadyExistsException", f"Connection {params['ConnectionInput']['Name']} already exists")
+    glue_network.check(ctx.account, ctx.region, params["ConnectionInput"])
+    return FALL_THROUGH
 
 
 @operation("glue", "UpdateConnection")
@@ -14,6 +24,7 @@ def update_connection(ctx: Context, params: dict[str, Any]) -> None:
     """Replace a connection's definition."""
     connection = _connection(ctx, params["Name"])
     definition = params["ConnectionInput"]
+    glue_network.check(ctx.account, ctx.region, definition)
     connection.connection_input = definition
     connection.name = definition["Name"]
     connection.description = definition.get("Description")

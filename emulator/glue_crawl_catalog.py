@@ -9,10 +9,14 @@ from typing import Any
 
 from botocore.client import BaseClient
 
-from emulator.glue_crawl_source import SourceTable
+from emulator.glue_crawl_found import FoundPartition, FoundTable
 
 _DEPRECATED = "DEPRECATED_BY_CRAWLER"
 _STATISTICS = {"averageRecordSize", "objectCount", "recordCount", "sizeKey"}
+_PARTITIONS_PER_CALL = 100
+
+Table = Mapping[str, Any]
+"""A table as GetTables describes it."""
 
 
 @dataclass
@@ -22,6 +26,8 @@ class Changes:
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    partitions_created: int = 0
+    partitions_deleted: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,24 @@ class CatalogWriter:
     delete_behavior: str  # DEPRECATE_IN_DATABASE, DELETE_FROM_DATABASE or LOG
     log: Callable[[str], None]
 
-    def write(self, found: Iterable[SourceTable], connections: set[str], changes: Changes) -> None:
-        """Make the catalog describe the tables found; `connections` are those that were crawled."""
+    def write(self, found: Iterable[FoundTable], was_crawled: Callable[[Table], bool], changes: Changes) -> None:
+        """Make the catalog describe the tables found. `was_crawled` says whether a table that was described before, and
+        was not found, is gone: whether the store that it is in was crawled.
+        """
         existing = self._existing()
         described = {_source(table): table for table in existing.values()}
         for table in found:
-            source = (table.connection_name, table.location)
+            source = (table.connection, table.location)
             if source in described:
-                self._update(described.pop(source), table, changes)
+                name = self._update(described.pop(source), table, changes)
             else:
                 name = self._new_name(table, existing)
                 existing[name] = self._create(name, table, changes)
-        for (connection, _), table in described.items():
+            if table.partition_keys:
+                self._write_partitions(name, table, changes)
+        for table in described.values():
             is_mine = table.get("Parameters", {}).get("UPDATED_BY_CRAWLER") == self.crawler_name
-            if is_mine and connection in connections:
+            if is_mine and was_crawled(table):
                 self._remove(table, changes)
 
     def _existing(self) -> dict[str, dict[str, Any]]:
@@ -61,34 +71,34 @@ class CatalogWriter:
             self.glue.create_database(DatabaseInput={"Name": self.database})
             return {}
 
-    def _new_name(self, table: SourceTable, taken: Mapping[str, Any]) -> str:
-        plain = f"{self.prefix}{table.database}_{table.schema}_{table.name}".lower()
-        name = re.sub(r"\W", "_", plain)
+    def _new_name(self, table: FoundTable, taken: Mapping[str, Any]) -> str:
+        name = re.sub(r"\W", "_", f"{self.prefix}{table.name}".lower())
         return f"{name}_{hashlib.md5(table.location.encode()).hexdigest()}" if name in taken else name
 
-    def _create(self, name: str, table: SourceTable, changes: Changes) -> dict[str, Any]:
+    def _create(self, name: str, table: FoundTable, changes: Changes) -> dict[str, Any]:
         definition = self._definition(name, table)
         self.glue.create_table(DatabaseName=self.database, TableInput=definition)
         self.log(f"INFO : Created table {name} in database {self.database}")
         changes.created.append(name)
         return definition
 
-    def _update(self, existing: Mapping[str, Any], table: SourceTable, changes: Changes) -> None:
+    def _update(self, existing: Table, table: FoundTable, changes: Changes) -> str:
         name = existing["Name"]
         definition = self._definition(name, table)
         if _compared(existing) == _compared(definition):
-            return
+            return name
         if self.update_behavior == "LOG":
             self.log(f"INFO : Table {name} in database {self.database} has changed, which is only logged")
-            return
+            return name
         # What others noted on the table stays.
         others = {key: value for key, value in existing.get("Parameters", {}).items() if key != _DEPRECATED}
         definition["Parameters"] = {**others, **definition["Parameters"]}
         self.glue.update_table(DatabaseName=self.database, TableInput=definition)
         self.log(f"INFO : Updated table {name} in database {self.database}")
         changes.updated.append(name)
+        return name
 
-    def _remove(self, table: Mapping[str, Any], changes: Changes) -> None:
+    def _remove(self, table: Table, changes: Changes) -> None:
         name = table["Name"]
         if self.delete_behavior == "LOG":
             self.log(f"INFO : Table {name} in database {self.database} is gone from the source, which is only logged")
@@ -105,42 +115,69 @@ class CatalogWriter:
             return
         changes.deleted.append(name)
 
-    def _definition(self, name: str, table: SourceTable) -> dict[str, Any]:
-        """A table as crawlers describe it, in the form of the API's TableInput."""
-        parameters = {
-            "CrawlerSchemaDeserializerVersion": "1.0",
-            "CrawlerSchemaSerializerVersion": "1.0",
-            "UPDATED_BY_CRAWLER": self.crawler_name,
-            "averageRecordSize": str(table.bytes // table.rows if table.rows else 0),
-            "classification": "postgresql",
-            "compressionType": "none",
-            "connectionName": table.connection_name,
-            "objectCount": "1",
-            "recordCount": str(table.rows),
-            "sizeKey": str(table.bytes),
-            "typeOfData": table.kind,
+    def _write_partitions(self, name: str, table: FoundTable, changes: Changes) -> None:
+        """Partitions are added whatever the policy of updates, and those that are gone removed by that of deletions."""
+        of_table = {"DatabaseName": self.database, "TableName": name}
+        pages = self.glue.get_paginator("get_partitions").paginate(**of_table)
+        known = {tuple(partition["Values"]) for page in pages for partition in page["Partitions"]}
+        found = {tuple(partition.values): partition for partition in table.partitions}
+        new = [self._partition(table, partition) for values, partition in found.items() if values not in known]
+        for start in range(0, len(new), _PARTITIONS_PER_CALL):
+            batch = new[start : start + _PARTITIONS_PER_CALL]
+            self.glue.batch_create_partition(**of_table, PartitionInputList=batch)
+        changes.partitions_created += len(new)
+        gone = [] if self.delete_behavior == "LOG" else sorted(known - found.keys())
+        for values in gone:
+            self.glue.delete_partition(**of_table, PartitionValues=list(values))
+        changes.partitions_deleted += len(gone)
+        if new or gone:
+            self.log(f"INFO : Table {name}: {len(new)} partitions created, {len(gone)} deleted")
+
+    def _partition(self, table: FoundTable, partition: FoundPartition) -> dict[str, Any]:
+        parameters = {**self._parameters(table), **partition.statistics}
+        return {
+            "Values": list(partition.values),
+            "Parameters": parameters,
+            "StorageDescriptor": {**_storage(table, parameters), "Location": partition.location},
         }
+
+    def _definition(self, name: str, table: FoundTable) -> dict[str, Any]:
+        """A table as crawlers describe it, in the form of the API's TableInput."""
+        parameters = self._parameters(table)
         definition = {
             "Name": name,
             "Parameters": parameters,
-            "PartitionKeys": [],
+            "PartitionKeys": list(table.partition_keys),
             "Retention": 0,
-            "StorageDescriptor": {
-                "BucketColumns": [],
-                "Columns": _columns(table),
-                "Compressed": False,
-                "Location": table.location,
-                "NumberOfBuckets": -1,
-                "Parameters": parameters,
-                "SerdeInfo": {"Parameters": {}},
-                "SortColumns": [],
-                "StoredAsSubDirectories": False,
-            },
+            "StorageDescriptor": _storage(table, parameters),
             "TableType": "EXTERNAL_TABLE",
         }
-        if table.comment and "COMMENTS" in table.additional_metadata:
-            definition["Description"] = table.comment
+        if table.description:
+            definition["Description"] = table.description
         return definition
+
+    def _parameters(self, table: FoundTable) -> dict[str, str]:
+        return {
+            "CrawlerSchemaDeserializerVersion": "1.0",
+            "CrawlerSchemaSerializerVersion": "1.0",
+            "UPDATED_BY_CRAWLER": self.crawler_name,
+            **table.parameters,
+        }
+
+
+def _storage(table: FoundTable, parameters: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "BucketColumns": [],
+        "Columns": list(table.columns),
+        "Compressed": False,
+        "Location": table.location,
+        "NumberOfBuckets": -1,
+        "Parameters": parameters,
+        "SerdeInfo": {"Parameters": {}},
+        "SortColumns": [],
+        "StoredAsSubDirectories": False,
+        **table.storage,
+    }
 
 
 # What UpdateTable takes of what GetTables gives.
@@ -158,32 +195,22 @@ _TABLE_INPUT = {
 }
 
 
-def _columns(table: SourceTable) -> list[dict[str, Any]]:
-    columns = []
-    for column in table.columns:
-        entry: dict[str, Any] = {"Name": column.name.lower(), "Type": column.type}
-        if column.comment and "COMMENTS" in table.additional_metadata:
-            entry["Comment"] = column.comment
-        if "RAWTYPES" in table.additional_metadata:
-            entry["Parameters"] = {"rawType": column.raw_type}
-        columns.append(entry)
-    return columns
-
-
-def _source(table: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def _source(table: Table) -> tuple[str | None, str | None]:
     """Connection and location of what a table of the catalog describes."""
     connection = table.get("Parameters", {}).get("connectionName")
     return connection, table.get("StorageDescriptor", {}).get("Location")
 
 
-def _compared(table: Mapping[str, Any]) -> Any:
+def _compared(table: Table) -> Any:
     """The part of a definition whose change makes a new version: not the statistics, nor what others noted."""
     parameters = table.get("Parameters", {})
     storage = table.get("StorageDescriptor", {})
     return (
         table.get("Description"),
+        table.get("PartitionKeys", []),
         storage.get("Columns"),
         storage.get("Location"),
+        storage.get("SerdeInfo"),
         {key: value for key, value in storage.get("Parameters", {}).items() if key not in _STATISTICS},
         _DEPRECATED in parameters,
     )

@@ -3,7 +3,7 @@
 import json
 import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from emulator import settings
+from emulator.glue_crawl_found import CrawlError, FoundTable, statistics
 from emulator.glue_crawl_types import catalog_type
 
 ClientFactory = Callable[[str], Any]
@@ -40,64 +41,39 @@ _TABLES = """
 """Ordinary and partitioned tables, and views; of a domain its base type."""
 
 
-class CrawlError(Exception):
-    """The source could not be crawled; the message is the crawl's ErrorMessage."""
-
-
-@dataclass(frozen=True)
-class SourceColumn:
-    name: str
-    type: str  # as the Glue catalog names it
-    raw_type: str  # as Postgres names it
-    comment: str | None
-
-
-@dataclass(frozen=True)
-class SourceTable:
-    """A table or view of the source. `rows` and `bytes` are Postgres's estimates."""
-
-    connection_name: str
-    database: str
-    schema: str
-    name: str
-    kind: str  # "table" or "view"
-    comment: str | None
-    rows: int
-    bytes: int
-    columns: Sequence[SourceColumn]
-    additional_metadata: frozenset[str]  # of COMMENTS and RAWTYPES: what the catalog shall keep besides
-
-    @property
-    def location(self) -> str:
-        """Where the catalog says that it is."""
-        return f"{self.database}.{self.schema}.{self.name}"
-
-
-def read_tables(target: Mapping[str, Any], client: ClientFactory) -> list[SourceTable]:
+def read_tables(target: Mapping[str, Any], client: ClientFactory) -> list[FoundTable]:
     """The tables that a JDBC target of a crawler includes, by schema and name. Raises CrawlError."""
     connection = client("glue").get_connection(Name=target["ConnectionName"])["Connection"]
     server = _Server.of(connection, client)
     is_included = _selection(target)
-    additional_metadata = frozenset(target.get("EnableAdditionalMetadata", []))
+    additional_metadata = frozenset(target.get("EnableAdditionalMetadata", []))  # of COMMENTS and RAWTYPES
     return [
-        SourceTable(
-            connection_name=target["ConnectionName"],
-            database=server.database,
-            schema=schema,
-            name=name,
-            kind="view" if kind == "v" else "table",
-            comment=comment,
-            rows=rows,
-            bytes=size,
-            columns=[
-                SourceColumn(column, catalog_type(raw_type), raw_type, column_comment)
-                for column, raw_type, column_comment in zip(names, types, comments, strict=True)
-            ],
-            additional_metadata=additional_metadata,
+        FoundTable(
+            name=f"{server.database}_{schema}_{name}",
+            location=f"{server.database}.{schema}.{name}",
+            connection=target["ConnectionName"],
+            columns=[_column(*column, additional_metadata) for column in zip(names, types, comments, strict=True)],
+            parameters={
+                "classification": "postgresql",
+                "compressionType": "none",
+                "connectionName": target["ConnectionName"],
+                "typeOfData": "view" if kind == "v" else "table",
+                **statistics(1, rows, size),  # Postgres's estimates
+            },
+            description=comment if "COMMENTS" in additional_metadata else None,
         )
         for schema, name, kind, comment, rows, size, names, types, comments in server.query(_TABLES)
         if is_included((server.database, schema, name))
     ]
+
+
+def _column(name: str, raw_type: str, comment: str | None, additional_metadata: frozenset[str]) -> dict[str, Any]:
+    column: dict[str, Any] = {"Name": name.lower(), "Type": catalog_type(raw_type)}
+    if comment and "COMMENTS" in additional_metadata:
+        column["Comment"] = comment
+    if "RAWTYPES" in additional_metadata:
+        column["Parameters"] = {"rawType": raw_type}
+    return column
 
 
 # --- Which tables

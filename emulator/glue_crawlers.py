@@ -1,5 +1,6 @@
 """Glue crawlers: starting, stopping, scheduling and describing them (a crawl itself is in glue_crawls.py)."""
 
+import json
 import operator
 import statistics
 import threading
@@ -41,6 +42,10 @@ class Crawler(Scheduled, FakeCrawler):
         return self.targets.get("JdbcTargets", [])
 
     @property
+    def s3_targets(self) -> list[dict[str, Any]]:
+        return self.targets.get("S3Targets", [])
+
+    @property
     def status(self) -> str:
         """READY, RUNNING or STOPPING."""
         if not self.history or not self.history[-1].is_live:
@@ -49,9 +54,7 @@ class Crawler(Scheduled, FakeCrawler):
 
     def start(self, on_end: Callable[[Crawl], None] = lambda crawl: None) -> Crawl:
         """Start a crawl; `on_end` is called when it has ended."""
-        unknown = {kind for kind, targets in self.targets.items() if targets} - {"JdbcTargets"}
-        if unknown:
-            raise not_emulated("glue", "StartCrawler", f"{', '.join(sorted(unknown))} of {self.name}, only JdbcTargets")
+        self._refuse_what_is_not_emulated()
         with _starting:
             if self.status != "READY":
                 raise AwsError("CrawlerRunningException", f"Crawler with name {self.name} has already started")
@@ -59,6 +62,19 @@ class Crawler(Scheduled, FakeCrawler):
             self.history.append(crawl)
         crawl.launch()
         return crawl
+
+    def _refuse_what_is_not_emulated(self) -> None:
+        targets = {kind for kind, targets in self.targets.items() if targets} - {"JdbcTargets", "S3Targets"}
+        queues = {
+            name for target in self.s3_targets for name, arn in target.items() if arn and name.endswith("EventQueueArn")
+        }
+        configuration = json.loads(self.configuration or "{}")
+        settings = configuration.keys() - {"Version", "CrawlerOutput"}
+        # Partitions always get the table's columns, which is what InheritFromTable asks for.
+        outputs = configuration.get("CrawlerOutput", {}).keys() - {"Partitions"}
+        policy = (self.recrawl_policy or {}).get("RecrawlBehavior", "CRAWL_EVERYTHING")
+        if unknown := {*targets, *queues, *settings, *outputs, policy} - {"CRAWL_EVERYTHING"}:
+            raise not_emulated("glue", "StartCrawler", f"{', '.join(sorted(unknown))} of {self.name}")
 
     def as_dict(self) -> dict[str, Any]:
         description = super().as_dict()

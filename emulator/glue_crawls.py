@@ -5,23 +5,26 @@ import json
 import logging
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from emulator.glue_crawl_catalog import CatalogWriter, Changes
-from emulator.glue_crawl_source import ClientFactory, CrawlError, SourceTable, read_tables
+from emulator import glue_classifiers, glue_crawl_s3, glue_crawl_source, glue_network, glue_security
+from emulator.glue_crawl_catalog import CatalogWriter, Changes, Table
+from emulator.glue_crawl_found import CrawlError, FoundTable
+from emulator.glue_crawl_source import ClientFactory
 from emulator.glue_events import emit
 from emulator.glue_logs import LogStream
+from emulator.glue_network import NetworkError
 from emulator.glue_roles import assume
 from emulator.overlay import AwsError
 
 if TYPE_CHECKING:
     from emulator.glue_crawlers import Crawler
-
-LOG_GROUP = "/aws-glue/crawlers"
 
 # The API names the same states in three ways; here they are called as in a workflow's graph.
 _HISTORY_STATES = {
@@ -58,6 +61,14 @@ class Crawl:
         return self.completed_on is None
 
     @property
+    def log_group(self) -> str:
+        """The group that it is logged to."""
+        crawler = self.crawler
+        return glue_security.crawler_log_group(
+            crawler.account, crawler.region, crawler.role, crawler.crawler_security_configuration
+        )
+
+    @property
     def seconds(self) -> float:
         """How long it took, or has taken so far."""
         return ((self.completed_on or datetime.now(UTC)) - self.started_on).total_seconds()
@@ -85,7 +96,7 @@ class Crawl:
                 "StartedOn": self.started_on,
                 "CompletedOn": self.completed_on,
                 "ErrorMessage": self.error_message,
-                "LogGroup": LOG_GROUP,
+                "LogGroup": self.log_group,
                 "LogStream": self.crawler.name,
             }
         )
@@ -96,7 +107,7 @@ class Crawl:
             {
                 "Status": self.state,
                 "ErrorMessage": self.error_message,
-                "LogGroup": LOG_GROUP,
+                "LogGroup": self.log_group,
                 "LogStream": self.crawler.name,
                 "MessagePrefix": self.id,
                 "StartTime": self.started_on,
@@ -118,7 +129,7 @@ class Crawl:
                 "EndTime": self.completed_on,
                 "Summary": self._summary(),
                 "ErrorMessage": self.error_message,
-                "LogGroup": LOG_GROUP,
+                "LogGroup": self.log_group,
                 "LogStream": self.crawler.name,
                 "MessagePrefix": self.id,
             }
@@ -153,23 +164,45 @@ class Crawl:
         log = self._logger(client)
         log(f"BENCHMARK : Running Start Crawl for Crawler {self.crawler.name}")
         try:
-            self._write(client("glue"), log, self._read(client))
-        except (CrawlError, ClientError) as error:
+            read = self._read(client, log)
+            self._write(client("glue"), log, read)
+            if read.failures:
+                raise CrawlError("; ".join(read.failures.values()))
+        except ClientError as error:
             log(f"ERROR : {error}")
             raise
         finally:
             log("BENCHMARK : Crawler has finished running and is in state READY")
 
-    def _read(self, client: ClientFactory) -> list[SourceTable]:
-        """The tables of all targets, each once, before any is written: a source that fails leaves all as it was."""
-        found: dict[tuple[str, str], SourceTable] = {}
+    def _read(self, client: ClientFactory, log: Callable[[str], None]) -> "_Read":
+        """The tables of all targets, each once, before any is written. A store that fails keeps none of the others."""
+        account, region = self.crawler.account, self.crawler.region
+        classifiers = [glue_classifiers.find(account, region, name) for name in self.crawler.classifiers or []]
+        read = _Read()
         for target in self.crawler.jdbc_targets:
-            self._stop_if_asked()
-            found |= {(table.connection_name, table.location): table for table in read_tables(target, client)}
-        return list(found.values())
+            connection = target["ConnectionName"]
+            with self._noting_failure(read, connection, log), glue_network.entered([connection], client):
+                read.add(glue_crawl_source.read_tables(target, client))
+        for target in self.crawler.s3_targets:
+            through = [target["ConnectionName"]] if target.get("ConnectionName") else []
+            with self._noting_failure(read, target["Path"], log), glue_network.entered(through, client):
+                read.add(glue_crawl_s3.read_tables(target, classifiers, client))
+        return read
 
-    def _write(self, glue: Any, log: Callable[[str], None], found: list[SourceTable]) -> None:
+    @contextmanager
+    def _noting_failure(self, read: "_Read", store: str, log: Callable[[str], None]) -> Iterator[None]:
         self._stop_if_asked()
+        read.stores.add(store)
+        try:
+            yield
+        except (CrawlError, NetworkError, ClientError) as error:
+            log(f"ERROR : {error}")
+            read.failures[store] = str(error)
+
+    def _write(self, glue: Any, log: Callable[[str], None], read: "_Read") -> None:
+        self._stop_if_asked()
+        if len(read.failures) == len(read.stores):
+            return
         policy = self.crawler.schema_change_policy or {}
         writer = CatalogWriter(
             glue=glue,
@@ -180,8 +213,7 @@ class Crawl:
             delete_behavior=policy.get("DeleteBehavior", "DEPRECATE_IN_DATABASE"),
             log=log,
         )
-        connections = {target["ConnectionName"] for target in self.crawler.jdbc_targets}
-        writer.write(found, connections, self.changes)
+        writer.write(read.found.values(), read.was_crawled, self.changes)
         log("BENCHMARK : Finished writing to Catalog")
 
     def _stop_if_asked(self) -> None:
@@ -189,7 +221,9 @@ class Crawl:
             raise _Cancelled
 
     def _logger(self, client: ClientFactory) -> Callable[[str], None]:
-        stream = LogStream(client("logs"), LOG_GROUP, self.crawler.name)
+        crawler = self.crawler
+        key = glue_security.logs_key(crawler.account, crawler.region, crawler.crawler_security_configuration)
+        stream = LogStream(client("logs"), self.log_group, crawler.name, key)
         return lambda message: stream.write([f"[{self.id}] {message}"])
 
     def _end(self, state: str, message: str | None) -> None:
@@ -204,9 +238,9 @@ class Crawl:
                 tablesCreated=str(len(self.changes.created)),
                 tablesUpdated=str(len(self.changes.updated)),
                 tablesDeleted=str(len(self.changes.deleted)),
-                partitionsCreated="0",
+                partitionsCreated=str(self.changes.partitions_created),
                 partitionsUpdated="0",
-                partitionsDeleted="0",
+                partitionsDeleted=str(self.changes.partitions_deleted),
                 warningMessage="N/A",
                 **{"runningTime (sec)": str(round(self.seconds))},
             )
@@ -222,6 +256,27 @@ class Crawl:
             "message": f"Crawler {state}",
         }
         emit(self.crawler.account, self.crawler.region, "Glue Crawler State Change", {**common, **detail})
+
+
+@dataclass
+class _Read:
+    """What the targets of a crawl gave."""
+
+    found: dict[tuple[str | None, str], FoundTable] = field(default_factory=dict)
+    stores: set[str] = field(default_factory=set)  # connections and S3 paths
+    failures: dict[str, str] = field(default_factory=dict)  # messages by store
+
+    def add(self, tables: Iterable[FoundTable]) -> None:
+        self.found |= {(table.connection, table.location): table for table in tables}
+
+    def was_crawled(self, table: Table) -> bool:
+        """Whether a table of the catalog lies in a store that was crawled."""
+        location = table.get("StorageDescriptor", {}).get("Location", "")
+        connection = table.get("Parameters", {}).get("connectionName")
+        return any(
+            store == connection or (store.startswith("s3://") and location.startswith(f"{store.rstrip('/')}/"))
+            for store in self.stores - self.failures.keys()
+        )
 
 
 def _without_nones(description: dict[str, Any]) -> dict[str, Any]:

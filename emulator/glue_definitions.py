@@ -11,6 +11,7 @@ from moto.core.utils import camelcase_to_underscores, utcnow
 from moto.glue.models import FakeJob, GlueBackend, glue_backends
 from moto.glue.utils import Action, Predicate
 
+from emulator import glue_classifiers, glue_security, iam_s3
 from emulator.glue_roles import require_trust
 from emulator.overlay import FALL_THROUGH, AwsError, Context, operation
 
@@ -88,9 +89,10 @@ moto.glue.models.FakeJob = Job
 @operation("glue", "CreateCrawler")
 def create_crawler(ctx: Context, params: dict[str, Any]) -> Any:
     """Check a crawler's definition; moto keeps it."""
+    if params["Name"] in _backend(ctx).crawlers:
+        raise AwsError("AlreadyExistsException", f"Crawler {params['Name']} already exists")
     require_trust(ctx.account, params["Role"])
-    if not any(params["Targets"].values()):
-        raise AwsError("InvalidInputException", "Crawler targets cannot be empty")
+    _check_crawler(ctx, params)
     return FALL_THROUGH
 
 
@@ -99,9 +101,14 @@ def update_crawler(ctx: Context, params: dict[str, Any]) -> None:
     """Change what is given; a running crawler cannot be changed."""
     crawler = _backend(ctx).get_crawler(params["Name"])
     if crawler.as_dict()["State"] != "READY":
-        raise AwsError("CrawlerRunningException", f"Crawler with name {crawler.name} is running")
+        # The API's reference says CrawlerRunningException; accounts show this.
+        raise AwsError(
+            "InvalidInputException",
+            "Cannot update Crawler while running. Please stop crawl or wait until it completes to update.",
+        )
     if "Role" in params:
         require_trust(ctx.account, params["Role"])
+    _check_crawler(ctx, params)
     for name, value in params.items():
         setattr(crawler, camelcase_to_underscores(name), value)
     crawler.version += 1
@@ -188,8 +195,27 @@ def _delete_tags(ctx: Context, arn: str) -> None:
     _backend(ctx).tagger.delete_all_tags_for_resource(arn)
 
 
+def _check_crawler(ctx: Context, crawler: dict[str, Any]) -> None:
+    """Check what is given of a crawler's definition."""
+    targets = crawler.get("Targets")
+    if targets is not None and not any(targets.values()):
+        raise AwsError("InvalidInputException", "Crawler targets cannot be empty")
+    for target in (targets or {}).get("S3Targets", []):
+        bucket = target["Path"].removeprefix("s3://").partition("/")[0]
+        if not target["Path"].startswith("s3://") or iam_s3.find_bucket(bucket) is None:
+            raise AwsError(
+                "InvalidInputException",
+                f"Unable to validate existence of s3 target {target['Path']} because: The specified bucket does not "
+                "exist",
+            )
+    for name in crawler.get("Classifiers", []):
+        glue_classifiers.find(ctx.account, ctx.region, name)
+    glue_security.require(ctx.account, ctx.region, crawler.get("CrawlerSecurityConfiguration"))
+
+
 def _check_job(ctx: Context, job: dict[str, Any]) -> None:
     require_trust(ctx.account, job["Role"])
+    glue_security.require(ctx.account, ctx.region, job.get("SecurityConfiguration"))
     command = job["Command"].get("Name")
     if command not in _COMMANDS:
         raise AwsError("InvalidInputException", f"Command name {command} is none of {', '.join(sorted(_COMMANDS))}")

@@ -1,5 +1,6 @@
 """Runs of Glue jobs: each a process of its own, from STARTING to SUCCEEDED, FAILED, STOPPED or TIMEOUT."""
 
+import functools
 import logging
 import shutil
 import subprocess
@@ -11,14 +12,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from botocore.client import BaseClient
 from moto.glue.models import FakeJob
 
-from emulator import settings
+from emulator import glue_network, glue_security, settings
+from emulator.accounts import Credentials
 from emulator.glue_events import emit
 from emulator.glue_job_artifacts import LaunchError
 from emulator.glue_job_errors import LastException
-from emulator.glue_job_runtime import JobProgram, prepare
+from emulator.glue_job_runtime import JobProgram, Launch, prepare
 from emulator.glue_logs import LogFollower, LogStream
+from emulator.glue_network import NetworkError
 from emulator.glue_roles import assume
 from emulator.overlay import AwsError, not_emulated
 from emulator.processes import Process, spawn
@@ -84,6 +88,8 @@ class JobRun:
         overrides = {name: request[name] for name in _OVERRIDES if name in request}
         self.definition: dict[str, Any] = {**job.as_dict(), **overrides}
         self.definition["Timeout"] = self.definition["Timeout"] or _default_timeout(self.definition)
+        self._log_group = glue_security.job_log_group(account, region, self.definition, self._arguments())
+        self._logs_key = glue_security.logs_key(account, region, self.definition.get("SecurityConfiguration"))
 
         self.state = "STARTING"
         self.error_message: str | None = None
@@ -106,6 +112,7 @@ class JobRun:
 
     def launch(self) -> None:
         """Start the process, from a thread of its own."""
+        self._watch_delay()
         threading.Thread(target=self._execute, name=self.id, daemon=True).start()
 
     def stop(self) -> None:
@@ -143,10 +150,6 @@ class JobRun:
         }
         return {name: value for name, value in description.items() if value is not None}
 
-    @property
-    def _log_group(self) -> str:
-        return "/aws-glue/python-jobs" if self.definition["Command"]["Name"] == "pythonshell" else "/aws-glue/jobs"
-
     def _execution_time(self) -> float:
         """Seconds since it was RUNNING, up to its end."""
         if self._running_since is None or not self.is_live:
@@ -163,7 +166,7 @@ class JobRun:
         state, message = "FAILED", "Internal service error"
         try:
             state, message = self._run_process(directory)
-        except LaunchError as error:
+        except (LaunchError, NetworkError) as error:
             message = f"LAUNCH ERROR | {error}"
         except AwsError as error:
             message = error.message
@@ -179,7 +182,12 @@ class JobRun:
         """Run the job; return its last state and the error message."""
         credentials = assume(self.account, self.definition["Role"], "GlueJobRunnerSession")
         program = JobProgram(self.definition["Command"], self._arguments(), self.job.name, self.id, self.region)
-        launch = prepare(program, credentials, directory)
+        connections = (self.definition.get("Connections") or {}).get("Connections", [])
+        with glue_network.entered(connections, functools.partial(credentials.client, region=self.region)):
+            launch = prepare(program, credentials, directory)
+            return self._follow(launch, credentials, directory)
+
+    def _follow(self, launch: Launch, credentials: Credentials, directory: Path) -> tuple[str, str | None]:
         with self._lock:
             if self.state == "STOPPING":
                 return "STOPPED", None
@@ -197,8 +205,8 @@ class JobRun:
         logs = credentials.client("logs", self.region)
         last_exception = LastException()
         followers = [
-            LogFollower(self._process.stdout, LogStream(logs, f"{self._log_group}/output", self.id), lambda line: None),
-            LogFollower(self._process.stderr, LogStream(logs, f"{self._log_group}/error", self.id), last_exception.see),
+            LogFollower(self._process.stdout, self._stream(logs, "output"), lambda line: None),
+            LogFollower(self._process.stderr, self._stream(logs, "error"), last_exception.see),
         ]
         for follower in followers:
             follower.start()
@@ -211,6 +219,9 @@ class JobRun:
         if exit_code == 0:
             return "SUCCEEDED", None
         return "FAILED", last_exception.message or f"Command failed with exit code {exit_code}"
+
+    def _stream(self, logs: BaseClient, name: str) -> LogStream:
+        return LogStream(logs, f"{self._log_group}/{name}", self.id, self._logs_key)
 
     def _wait(self) -> tuple[bool, int]:
         """Wait for the process, ending it at its timeout: whether that was reached, and the exit code."""
@@ -251,6 +262,28 @@ class JobRun:
             self.job.job_runs.append(self.retry)
             self.retry.launch()
         self.on_end(self)
+
+    def _watch_delay(self) -> None:
+        """Have EventBridge told when the run takes longer than its NotifyDelayAfter (minutes)."""
+        minutes = (self.definition.get("NotificationProperty") or {}).get("NotifyDelayAfter")
+        if minutes is not None:
+            timer = threading.Timer(minutes * settings.current().minute_seconds, self._emit_run_status, [minutes])
+            timer.daemon = True
+            timer.start()
+
+    def _emit_run_status(self, minutes: int) -> None:
+        if not self.is_live:
+            return
+        detail = {
+            "jobName": self.job.name,
+            "severity": "INFO",
+            "notificationCondition": {"NotifyDelayAfter": float(minutes)},
+            "state": self.state,
+            "jobRunId": self.id,
+            "message": f"Job is in {self.state} state",
+            "startedOn": self.started_on.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        emit(self.account, self.region, "Glue Job Run Status", detail)
 
     def _emit_state_change(self) -> None:
         severity, message = {

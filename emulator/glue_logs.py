@@ -29,15 +29,17 @@ class LogEvent(TypedDict):
 
 
 class LogStream:
-    """One stream of a log group; both are created when the first line comes.
+    """One stream of a log group; both are created when the first line comes, and the group put under a key if there is
+    one.
 
     A role that may not write logs does not stop anything: as on AWS the lines are lost, and the emulator's log says so.
     """
 
-    def __init__(self, client: BaseClient, group: str, name: str) -> None:
+    def __init__(self, client: BaseClient, group: str, name: str, kms_key: str | None = None) -> None:
         self.group = group
         self.name = name
         self._client = client
+        self._kms_key = kms_key
         self._exists = False
         self._refused = False
 
@@ -65,6 +67,8 @@ class LogStream:
             with suppress(self._client.exceptions.ResourceAlreadyExistsException):  # another run was faster
                 self._client.create_log_group(logGroupName=self.group)
             self._create_stream()
+        if self._kms_key:
+            self._client.associate_kms_key(logGroupName=self.group, kmsKeyId=self._kms_key)
         self._exists = True
 
     def _create_stream(self) -> None:

@@ -10,7 +10,7 @@ import logging
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from emulator.glue_crawls import Crawl
 from emulator.glue_job_runs import LIVE_STATES, JobRun
 from emulator.overlay import AwsError
 
-# An EVENT trigger starts a workflow when EventBridge calls glue:NotifyEvent; that comes with the landing zone.
+# An EVENT trigger starts a workflow when EventBridge has called glue:NotifyEvent often enough (see glue_notify.py).
 START_TYPES = ("ON_DEMAND", "SCHEDULED", "EVENT")
 
 _log = logging.getLogger(__name__)
@@ -33,13 +33,20 @@ class WorkflowRun:
     """One run of a workflow, which keeps it in `runs`; without a workflow, a chain of triggers outside of any."""
 
     def __init__(
-        self, account: str, region: str, workflow: FakeWorkflow | None, properties: Mapping[str, str] | None = None
+        self,
+        account: str,
+        region: str,
+        workflow: FakeWorkflow | None,
+        properties: Mapping[str, str] | None = None,
+        starting_condition: Mapping[str, int] | None = None,
     ) -> None:
+        """`starting_condition` is the batch condition that started it: BatchSize or BatchWindow."""
         self.account = account
         self.region = region
         self.workflow = workflow
         self.id = f"wr_{uuid.uuid4().hex}{uuid.uuid4().hex}"
         self.properties = {**((workflow and workflow.default_run_properties) or {}), **(properties or {})}
+        self.starting_condition = starting_condition
         self.previous_run_id = next(reversed(workflow.runs), None) if workflow else None
         self.status = "RUNNING"
         self.error_message: str | None = None
@@ -91,6 +98,7 @@ class WorkflowRun:
             "Status": self.status,
             "ErrorMessage": self.error_message,
             "Statistics": self._statistics(),
+            "StartingEventBatchCondition": self.starting_condition,
         }
         return {name: value for name, value in description.items() if value is not None}
 
@@ -212,14 +220,18 @@ _starting = threading.Lock()
 
 
 def start(
-    account: str, region: str, workflow: FakeWorkflow, properties: Mapping[str, str] | None = None
+    account: str,
+    region: str,
+    workflow: FakeWorkflow,
+    properties: Mapping[str, str] | None = None,
+    starting_condition: Mapping[str, int] | None = None,
 ) -> WorkflowRun:
     """Start a run of a workflow, by its start trigger. Raises WorkflowRunsExceeded."""
     with _starting:
         live = [run for run in workflow.runs.values() if run.is_live]
         if workflow.max_concurrent_runs and len(live) >= workflow.max_concurrent_runs:
             raise WorkflowRunsExceeded(workflow.name)
-        run = WorkflowRun(account, region, workflow, properties)
+        run = WorkflowRun(account, region, workflow, properties, starting_condition)
         workflow.runs[run.id] = run
     triggers = triggers_of(glue_backends[account][region], workflow)
     run.start([trigger for trigger in triggers if trigger.trigger_type in START_TYPES])
@@ -239,10 +251,24 @@ def fire_by_schedule(account: str, region: str, trigger: FakeTrigger) -> None:
     try:
         fire(account, region, trigger)
     except WorkflowRunsExceeded as error:
-        workflow = _workflow_of(account, region, trigger)
-        run = WorkflowRun(account, region, workflow)
-        run.refuse(error.message)
-        workflow.runs[run.id] = run
+        _keep_refused(WorkflowRun(account, region, _workflow_of(account, region, trigger)), error)
+
+
+def fire_by_events(
+    account: str, region: str, trigger: FakeTrigger, events: Sequence[str], condition: Mapping[str, int]
+) -> None:
+    """Start the workflow of an EVENT trigger for a batch of events, given by their ids, that met the condition."""
+    workflow = _workflow_of(account, region, trigger)
+    properties = {"aws:eventIds": f"[{', '.join(events)}]"}
+    try:
+        start(account, region, workflow, properties, condition)
+    except WorkflowRunsExceeded as error:
+        _keep_refused(WorkflowRun(account, region, workflow, properties, condition), error)
+
+
+def _keep_refused(run: WorkflowRun, error: WorkflowRunsExceeded) -> None:
+    run.refuse(error.message)
+    run.workflow.runs[run.id] = run
 
 
 def _workflow_of(account: str, region: str, trigger: FakeTrigger) -> FakeWorkflow:

@@ -4,8 +4,10 @@ From "How <service> uses AWS KMS" of the services' user guides. S3, which knows 
 iam_s3.py; what services do with a key in their own name goes through iam.service_may.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
+from moto.glue.models import glue_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.ssm.models import ssm_backends
 
@@ -17,7 +19,7 @@ _WRITE = ["kms:GenerateDataKey", "kms:Decrypt"]
 
 def needs(call: Call) -> list[Need]:
     """Every permission on a key that the call needs beyond its own."""
-    uses = _USES.get(f"{call.service}:{call.operation}")
+    uses = _catalog if call.service == "glue" else _USES.get(f"{call.service}:{call.operation}")
     return uses(call) if uses else []
 
 
@@ -52,10 +54,11 @@ def refusal(need: Need) -> tuple[str, str] | None:
     if need.via == "secretsmanager":
         code = "DecryptionFailure" if need.action == "kms:Decrypt" else "EncryptionFailure"
     else:
-        code = {"s3": f"KMS.{code}", "ssm": "InvalidKeyId", "rds": "KMSKeyNotAccessibleFault"}[need.via]
+        code = _CODES.get(need.via, f"KMS.{code}")
     return code, f"{need.resource} {state}."
 
 
+_CODES = {"glue": "GlueEncryptionException", "rds": "KMSKeyNotAccessibleFault", "ssm": "InvalidKeyId"}
 _STATES = {
     "Disabled": ("DisabledException", "is disabled"),
     "PendingDeletion": ("KMSInvalidStateException", "is pending deletion"),
@@ -131,7 +134,7 @@ def _parameter_arn(call: Call, name: str) -> str:
 # --- RDS
 
 
-def _create_instance(call: Call) -> list[Need]:
+def _instance_keys(call: Call) -> list[Need]:
     """RDS goes on to use the keys by a grant; the master secret is created in the caller's name."""
     lasting = [call.text(name) for name in ("KmsKeyId", "PerformanceInsightsKMSKeyId")]
     secret = call.text("MasterUserSecretKmsKeyId")
@@ -141,8 +144,24 @@ def _create_instance(call: Call) -> list[Need]:
     ]
 
 
+# --- Glue
+
+
+def _catalog(call: Call) -> list[Need]:
+    """A catalog that is encrypted is read and written with its key; jobs, crawlers and the like are no part of it."""
+    if not re.search("Database|Table|Partition|Connection|Function", call.operation):
+        return []
+    settings = glue_backends[call.account][call.region].data_catalog_encryption_settings.get(call.account, {})
+    at_rest = settings.get("EncryptionAtRest", {})
+    if at_rest.get("CatalogEncryptionMode") != "SSE-KMS":
+        return []
+    reads = re.match("(Batch)?Get|Search", call.operation)
+    return _use(call, _READ if reads else _WRITE, at_rest.get("SseAwsKmsKeyId"))
+
+
 _USES: dict[str, Callable[[Call], list[Need]]] = {
-    "rds:CreateDBInstance": _create_instance,
+    "rds:CreateDBInstance": _instance_keys,
+    "rds:ModifyDBInstance": _instance_keys,
     "secretsmanager:CreateSecret": _create_secret,
     "secretsmanager:GetSecretValue": _read_secret,
     "secretsmanager:PutSecretValue": _write_secret,

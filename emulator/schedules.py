@@ -1,4 +1,4 @@
-"""The clock of scheduled crawlers and triggers: looks once a minute at what is due.
+"""The clock of scheduled crawlers, triggers and rules of EventBridge: looks once a minute at what is due.
 
 It ticks always and fires only while the settings enable schedules (`--schedules`, POST /_emulator/schedules). With
 `--minute-seconds` its minutes are shorter, and its time runs ahead accordingly from the emulator's start on.
@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from moto.events.models import EventsBackend, events_backends
 from moto.glue.models import FakeTrigger, GlueBackend, glue_backends
 
-from emulator import glue_workflow_runs, settings
+from emulator import event_rules, glue_workflow_runs, settings
+from emulator.cron import Cron
 from emulator.glue_crawlers import Crawler
 from emulator.glue_events import emit
 from emulator.overlay import AwsError
@@ -29,6 +31,9 @@ def fire_due(now: datetime) -> None:
         for trigger in list(backend.triggers.values()):
             if trigger.trigger_type == "SCHEDULED" and trigger.state == "ACTIVATED" and trigger.is_due(now):
                 _fire(backend, trigger)
+    for regions in list(events_backends.values()):
+        for backend in list(regions.values()):
+            _send_scheduled_events(backend, now)
 
 
 def _fire(backend: GlueBackend, trigger: FakeTrigger) -> None:
@@ -37,6 +42,14 @@ def _fire(backend: GlueBackend, trigger: FakeTrigger) -> None:
         glue_workflow_runs.fire_by_schedule(backend.account_id, backend.region_name, trigger)
     except AwsError as error:
         _log.error("trigger %s: %s", trigger.name, error.message)
+
+
+def _send_scheduled_events(backend: EventsBackend, now: datetime) -> None:
+    """The events of rules with a schedule, which only the default bus has."""
+    for rule in list(backend.event_buses["default"].rules.values()):
+        if rule.state == "ENABLED" and rule.scheduled_expression and Cron.parse(rule.scheduled_expression).is_due(now):
+            _log.info("rule %s is due", rule.name)
+            event_rules.emit(backend.account_id, backend.region_name, "aws.events", "Scheduled Event", {}, [rule.arn])
 
 
 def _crawl(crawler: Crawler) -> None:

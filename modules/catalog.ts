@@ -1,15 +1,31 @@
 import { GlueCatalogDatabase } from '@cdktf/provider-aws/lib/glue-catalog-database';
+import { GlueClassifier } from '@cdktf/provider-aws/lib/glue-classifier';
+import {
+  GlueDataCatalogEncryptionSettings,
+  type GlueDataCatalogEncryptionSettingsDataCatalogEncryptionSettings as Encryption,
+} from '@cdktf/provider-aws/lib/glue-data-catalog-encryption-settings';
+import type { ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
-import { arn, names, type Location } from './naming';
 import type { Grantee } from './grantee';
+import type { Key } from './key';
+import type { LakeFormation } from './lake-formation';
+import { arn, names, type Location } from './naming';
+import { Role } from './role';
 import { check } from './validation';
 
 export interface DatabaseProps {
   readonly name: string;
   readonly description: string;
   readonly location: Location;
+  /** Encrypts its definitions, in the name of whoever reads and writes them. */
+  readonly key: Key;
+  readonly lakeFormation: LakeFormation;
   /** Where its tables' files are; an S3 URI. @default none: its tables describe what is kept elsewhere */
   readonly locationUri?: string;
+  /** Whether Terraform refuses to remove it, and with it the definitions of its tables. */
+  readonly deletionProtection: boolean;
+  /** What has to be there before. @default nothing but Lake Formation's settings */
+  readonly after?: readonly ITerraformDependable[];
 }
 
 /** A database of the Glue Data Catalog. */
@@ -17,7 +33,11 @@ export class Database extends Construct {
   readonly name: string;
   private readonly resources: readonly string[];
 
-  constructor(scope: Construct, id: string, props: DatabaseProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: DatabaseProps,
+  ) {
     super(scope, id);
     const { name, description, location, locationUri } = props;
     check(/^[a-z][a-z0-9_]{0,251}$/.test(name), {
@@ -26,7 +46,13 @@ export class Database extends Construct {
       expected: 'lower-case letters, digits and underscores, a letter first: what Athena and Spark both take unquoted',
       remedy: 'change it in modules/naming.ts',
     });
-    this.name = new GlueCatalogDatabase(this, 'database', { name, description, locationUri }).name;
+    this.name = new GlueCatalogDatabase(this, 'database', {
+      name,
+      description,
+      locationUri,
+      lifecycle: { preventDestroy: props.deletionProtection },
+      dependsOn: [props.lakeFormation.settings, ...(props.after ?? [])],
+    }).name;
     // Glue asks for permission on a table and on everything that it is in.
     this.resources = [
       arn('glue', location, 'catalog'),
@@ -36,14 +62,44 @@ export class Database extends Construct {
   }
 
   /** Allows to read the definitions of the database and its tables. */
-  grantRead(role: Grantee): void {
-    role.allow({ actions: ['glue:GetDatabase', 'glue:GetTable', 'glue:GetTables'], resources: this.resources });
+  grantRead(grantee: Grantee): void {
+    this.allowToRead(grantee);
+    this.grantByLakeFormation(grantee, 'read');
+  }
+
+  /** Allows to list its tables with their definitions. */
+  grantList(grantee: Grantee): void {
+    grantee.allow({ actions: ['glue:GetTables'], resources: this.resources });
+    this.props.key.grantDecrypt(grantee);
+    this.grantByLakeFormation(grantee, 'read');
   }
 
   /** Allows to read, create and change its tables. Dropping one is nobody's routine. */
-  grantReadWrite(role: Grantee): void {
-    this.grantRead(role);
-    role.allow({ actions: ['glue:CreateTable', 'glue:UpdateTable'], resources: this.resources });
+  grantReadWrite(grantee: Grantee): void {
+    this.allowToRead(grantee);
+    grantee.allow({ actions: ['glue:CreateTable', 'glue:UpdateTable'], resources: this.resources });
+    this.props.key.grantUse(grantee);
+    this.grantByLakeFormation(grantee, 'write');
+  }
+
+  /** Allows what a crawler does: beside tables, it keeps partitions, one by one or many at once. */
+  grantCrawl(grantee: Grantee): void {
+    this.grantReadWrite(grantee);
+    const operations = ['Get', 'BatchGet', 'Create', 'BatchCreate', 'Update', 'BatchUpdate', 'Delete', 'BatchDelete'];
+    grantee.allow({
+      actions: ['glue:GetPartitions', ...operations.map((operation) => `glue:${operation}Partition`)],
+      resources: this.resources,
+    });
+  }
+
+  private allowToRead(grantee: Grantee): void {
+    grantee.allow({ actions: ['glue:GetDatabase', 'glue:GetTable', 'glue:GetTables'], resources: this.resources });
+    this.props.key.grantDecrypt(grantee);
+  }
+
+  /** Lake Formation knows roles; whoever a policy is attached to is granted by its administrators. */
+  private grantByLakeFormation(grantee: Grantee, access: 'read' | 'write'): void {
+    if (grantee instanceof Role) this.props.lakeFormation.grant(grantee, this, access);
   }
 }
 
@@ -51,6 +107,11 @@ export interface CatalogProps {
   readonly location: Location;
   /** The S3 URI below which a prefix's files are. */
   readonly uri: (prefix: string) => string;
+  /** Encrypts the definitions. */
+  readonly key: Key;
+  readonly lakeFormation: LakeFormation;
+  /** Whether Terraform refuses to remove a database. */
+  readonly deletionProtection: boolean;
 }
 
 /** The databases of the Glue Data Catalog, in the order in which data passes them. */
@@ -63,32 +124,52 @@ export class Catalog extends Construct {
   readonly lake: Database;
   /** What is derived from them. */
   readonly marts: Database;
+  /** Names of the classifiers by which telemetry that lands is recognized, in the order in which they are asked. */
+  readonly classifiers: readonly string[];
 
-  constructor(scope: Construct, id: string, { location, uri }: CatalogProps) {
+  constructor(scope: Construct, id: string, { uri, ...common }: CatalogProps) {
     super(scope, id);
+    const encryption = new GlueDataCatalogEncryptionSettings(this, 'encryption', {
+      dataCatalogEncryptionSettings: encryptionWith(common.key),
+    });
     const { databases, prefixes } = names;
-    this.backend = new Database(this, 'backend', {
-      name: databases.backend,
-      description: 'What the sources look like, as the crawler found them',
-      location,
-    });
-    this.raw = new Database(this, 'raw', {
-      name: databases.raw,
-      description: 'The change log: every change as it was received',
-      location,
-      locationUri: uri(prefixes.raw),
-    });
-    this.lake = new Database(this, 'lake', {
-      name: databases.lake,
-      description: "The sources' tables in their current state, typed",
-      location,
-      locationUri: uri(prefixes.lake),
-    });
-    this.marts = new Database(this, 'marts', {
-      name: databases.marts,
-      description: "What is derived from the sources' tables",
-      location,
-      locationUri: uri(prefixes.marts),
-    });
+    // What was defined before the catalog was encrypted stays as it is.
+    const database = (id: string, name: string, description: string, locationUri?: string): Database =>
+      new Database(this, id, { ...common, name, description, locationUri, after: [encryption] });
+    this.backend = database('backend', databases.backend, 'What the sources look like, as the crawler found them');
+    this.raw = database('raw', databases.raw, 'The change log: every change as it was received', uri(prefixes.raw));
+    this.lake = database(
+      'lake',
+      databases.lake,
+      "The sources' tables in their current state, typed",
+      uri(prefixes.lake),
+    );
+    this.marts = database('marts', databases.marts, "What is derived from the sources' tables", uri(prefixes.marts));
+    this.classifiers = this.classify();
   }
+
+  /** Where Glue's own classifiers would guess: an array they take as one column, a header of mere text as data. */
+  private classify(): string[] {
+    const { classifiers } = names;
+    const json = new GlueClassifier(this, 'telemetry-json', {
+      name: classifiers.json,
+      jsonClassifier: { jsonPath: '$[*]' },
+    });
+    const csv = new GlueClassifier(this, 'telemetry-csv', {
+      name: classifiers.csv,
+      csvClassifier: { containsHeader: 'PRESENT', delimiter: ',', quoteSymbol: '"' },
+    });
+    return [json.name, csv.name];
+  }
+}
+
+/** The catalog under the key, or under the one that AWS manages for Glue. Passwords are in no connection of ours. */
+function encryptionWith(key: Key): Encryption {
+  return {
+    encryptionAtRest: { catalogEncryptionMode: 'SSE-KMS', sseAwsKmsKeyId: key.arn },
+    connectionPasswordEncryption: {
+      returnConnectionPasswordEncrypted: key.arn !== undefined,
+      awsKmsKeyId: key.arn,
+    },
+  };
 }

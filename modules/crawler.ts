@@ -1,8 +1,8 @@
 import { GlueCrawler } from '@cdktf/provider-aws/lib/glue-crawler';
 import { Construct } from 'constructs';
+import type { Bucket } from './bucket';
 import type { Database } from './catalog';
-import { grantLogs } from './logs';
-import type { Location } from './naming';
+import type { GlueSecurity } from './glue-security';
 import { Role } from './role';
 import { cronExpression, type Schedule } from './schedule';
 import type { SourceConnection } from './source-connection';
@@ -15,47 +15,77 @@ export interface CrawlerTarget {
   readonly include: readonly string[];
 }
 
+/** What is crawled of a bucket. */
+export interface LandingTarget {
+  readonly bucket: Bucket;
+  /** Its folders, one a feed: "telemetry/". */
+  readonly prefixes: readonly string[];
+}
+
 export interface CrawlerProps {
   readonly name: string;
   readonly roleName: string;
-  readonly location: Location;
   /** Where the tables that it finds are described. */
   readonly database: Database;
-  readonly targets: readonly CrawlerTarget[];
+  readonly sources: readonly CrawlerTarget[];
+  readonly landing: LandingTarget;
+  /** Names of the classifiers that are asked before Glue's own, in this order. */
+  readonly classifiers: readonly string[];
+  readonly security: GlueSecurity;
   readonly schedule: Schedule;
 }
 
-/** Finds out on a schedule of its own what the sources look like. Nothing waits for it. */
+/** How many files of a folder are looked at: a feed's files are alike, and there are more of them every day. */
+const SAMPLE_FILES = 10;
+
+/** Finds out on a schedule of its own what the sources and what has landed look like. Nothing waits for it. */
 export class Crawler extends Construct {
   readonly name: string;
 
   constructor(scope: Construct, id: string, props: CrawlerProps) {
     super(scope, id);
-    const { targets, database, location } = props;
-    check(targets.length > 0, {
+    const { sources, landing, database, security } = props;
+    check(sources.length + landing.prefixes.length > 0, {
       name: `targets of crawler ${props.name}`,
-      value: targets,
-      expected: 'at least one source',
+      value: [],
+      expected: 'at least one source or folder',
       remedy: 'add a contract to sources/index.ts',
     });
+    for (const prefix of landing.prefixes) {
+      check(/^[\w/-]+\/$/.test(prefix), {
+        name: `folder of crawler ${props.name}`,
+        value: prefix,
+        expected: 'a path that ends in a slash: without one it is the beginning of others, too',
+        remedy: 'change it in modules/naming.ts',
+      });
+    }
     const role = new Role(this, 'role', {
       name: props.roleName,
-      description: 'Crawls the sources and describes their tables in the catalog',
+      description: 'Crawls the sources and what has landed, and describes their tables in the catalog',
       trusts: { service: 'glue.amazonaws.com' },
     });
-    for (const { connection } of targets) connection.grantCrawl(role);
-    database.grantReadWrite(role);
-    grantLogs(role, location, '/aws-glue/crawlers');
+    for (const { connection } of sources) connection.grantCrawl(role);
+    if (landing.prefixes.length > 0) landing.bucket.grantRead(role, ...landing.prefixes);
+    database.grantCrawl(role);
 
     this.name = new GlueCrawler(this, 'crawler', {
       name: props.name,
       role: role.arn,
       databaseName: database.name,
       schedule: cronExpression(props.schedule),
-      jdbcTarget: targets.flatMap(jdbcTargets),
-      // A table that is gone from the source stays described, and says so: dropping is no crawler's business.
+      classifiers: [...props.classifiers],
+      securityConfiguration: security.configuration,
+      jdbcTarget: sources.flatMap(jdbcTargets),
+      s3Target: landing.prefixes.map((prefix) => ({ path: landing.bucket.uri(prefix), sampleSize: SAMPLE_FILES })),
+      // A table that is gone stays described, and says so: dropping is no crawler's business.
       schemaChangePolicy: { updateBehavior: 'UPDATE_IN_DATABASE', deleteBehavior: 'DEPRECATE_IN_DATABASE' },
       recrawlPolicy: { recrawlBehavior: 'CRAWL_EVERYTHING' },
+      // A partition has its table's columns, or a feed that gains one cannot be queried across the change.
+      configuration: JSON.stringify({
+        Version: 1,
+        CrawlerOutput: { Partitions: { AddOrUpdateBehavior: 'InheritFromTable' } },
+      }),
+      dependsOn: security.keepLogs('crawlers', role, props.roleName),
     }).name;
   }
 }
@@ -64,7 +94,7 @@ export class Crawler extends Construct {
 function jdbcTargets({ connection, include }: CrawlerTarget) {
   const schemas = new Set(include.map((pattern) => pattern.split('.')[0]));
   return [...schemas].map((schema) => ({
-    connectionName: connection.name,
+    connectionName: connection.glue.name,
     path: `${connection.database}/${schema}/%`,
     enableAdditionalMetadata: ['COMMENTS', 'RAWTYPES'],
   }));

@@ -5,7 +5,7 @@
 import type { Environment } from '../envs/environment';
 
 export const names = {
-  /** Alias of the key, VPC, and what else there is one of. */
+  /** Alias of the key, VPC, what else there is one of, and the tag by which all of it is known. */
   platform: 'trackman',
   databases: {
     /** What the sources look like: filled by the crawler. */
@@ -26,16 +26,36 @@ export const names = {
     frontiers: '_trackman/frontiers/',
   },
   crawler: 'sources',
-  jobs: { ingest: 'ingest', publish: 'publish', migrate: 'migrate' },
+  jobs: {
+    ingest: 'ingest',
+    publish: 'publish',
+    ingestFiles: 'ingest-files',
+    maintain: 'maintain',
+    migrate: 'migrate',
+  },
   workflow: 'pipeline',
-  triggers: { schedule: 'pipeline-schedule', publish: 'pipeline-publish' },
+  triggers: { schedule: 'pipeline-schedule', publish: 'pipeline-publish', maintain: 'maintain-schedule' },
+  /** What files that land set off: workflow and trigger, and the rules that notify them. */
+  landing: {
+    workflow: 'landing',
+    trigger: 'landing-event',
+    rules: { objects: 'trackman-landing-objects', schedule: 'trackman-landing-schedule' },
+  },
+  /** Folders of the landing zone, one a feed. */
+  feeds: { telemetry: 'telemetry/' },
+  classifiers: { json: 'telemetry-json', csv: 'telemetry-csv' },
+  /** Glue's connection for what only needs to be in the network, and its security configuration. */
+  glue: { networkConnection: 'trackman-network', securityConfiguration: 'trackman' },
   workgroups: { analysts: 'analysts', pipeline: 'pipeline' },
   policies: { analysts: 'trackman-analysts' },
   roles: {
     crawler: 'trackman-crawler',
     ingest: 'trackman-ingest',
     publish: 'trackman-publish',
+    ingestFiles: 'trackman-ingest-files',
+    maintain: 'trackman-maintain',
     migrate: 'trackman-migrate',
+    landingEvents: 'trackman-landing-events',
     analyst: 'trackman-analyst',
     databaseMonitoring: 'trackman-database-monitoring',
   },
@@ -52,6 +72,37 @@ export const names = {
     database: 'dataengineering',
     schema: 'app',
     masterUser: 'dataengineering_admin',
+  },
+  /** What the pipelines act as, and what limits the roles that they make. */
+  access: {
+    plan: 'trackman-plan',
+    apply: 'trackman-apply',
+    policies: 'trackman-access-',
+    boundary: 'trackman-boundary',
+  },
+  /** What watches the rest. Alarms and rules are explained, by these names, in docs/runbooks/alarms.md. */
+  monitoring: {
+    topics: { page: 'trackman-page', ticket: 'trackman-ticket' },
+    freshness: { job: 'freshness', role: 'trackman-freshness', schedule: 'freshness-schedule' },
+    dashboard: 'trackman',
+    budget: 'trackman',
+    rules: {
+      jobFailed: 'trackman-job-failed',
+      backgroundJobFailed: 'trackman-background-job-failed',
+      jobLate: 'trackman-job-late',
+      crawlerFailed: 'trackman-crawler-failed',
+    },
+    alarmPrefix: 'trackman-',
+  },
+  /** Metrics that the jobs publish; they know the same names. */
+  metrics: {
+    namespace: 'Trackman',
+    /** In seconds, by Target. */
+    freshness: 'Freshness',
+    lakeTarget: 'lake',
+    /** In bytes, by Source. */
+    restartLag: 'SlotRestartLagBytes',
+    confirmedLag: 'SlotConfirmedLagBytes',
   },
 } as const;
 
@@ -72,6 +123,20 @@ export function stateBucket(environment: Global): string {
 /** A literal of its own, not the stack's name: a state key that changes loses the state. */
 export function stateKey({ name }: Named): string {
   return `trackman-${name}/terraform.tfstate`;
+}
+
+export function accessStackName({ name }: Named): string {
+  return `trackman-access-${name}`;
+}
+
+/** Every stack of an environment: the platform's, and that of its pipelines' roles. */
+export function stackNames(environment: Named): string[] {
+  return [stackName(environment), accessStackName(environment)];
+}
+
+/** Beside the platform's, in the same bucket. */
+export function accessStateKey({ name }: Named): string {
+  return `trackman-access-${name}/terraform.tfstate`;
 }
 
 export function lakeBucket(environment: Global): string {
@@ -95,6 +160,11 @@ export function artifactsBucket(environment: Global): string {
 /** Where Athena puts results. */
 export function resultsBucket(environment: Global): string {
   return bucket('results', environment);
+}
+
+/** ARN pattern of every bucket of the environment, the state's too. */
+export function bucketArns(environment: Global): string {
+  return `arn:aws:s3:::${bucket('*', environment)}`;
 }
 
 function bucket(purpose: string, { name, account }: Global): string {
@@ -143,6 +213,22 @@ export function arn(service: string, { account, region }: Location, resource: st
 
 export function roleArn({ account }: Pick<Environment, 'account'>, role: string): string {
   return `arn:aws:iam::${account}:role/${role}`;
+}
+
+export function policyArn({ account }: Pick<Environment, 'account'>, policy: string): string {
+  return `arn:aws:iam::${account}:policy/${policy}`;
+}
+
+/** Who vouches for GitHub's workflows, less the scheme. */
+export const OIDC_ISSUER = 'token.actions.githubusercontent.com';
+
+export function oidcProviderArn({ account }: Pick<Environment, 'account'>): string {
+  return `arn:aws:iam::${account}:oidc-provider/${OIDC_ISSUER}`;
+}
+
+/** The permissions boundary of every role that the platform's stack makes. */
+export function boundaryArn(environment: Pick<Environment, 'account'>): string {
+  return policyArn(environment, names.access.boundary);
 }
 
 /** ARN of an SSM parameter; the slash that its name begins with is not repeated. */

@@ -1,5 +1,3 @@
-import { AwsProvider } from '@cdktf/provider-aws/lib/provider';
-import { S3Backend, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
 import { loadPackagedQueries } from '../athena-queries/packaged-query';
 import type { Environment } from '../envs/environment';
@@ -7,8 +5,12 @@ import { resolveContracts } from '../sources/contract';
 import { Analytics } from './analytics';
 import { Catalog } from './catalog';
 import { Crawler } from './crawler';
+import { GlueConnection } from './glue-connection';
+import { GlueSecurity } from './glue-security';
 import { Key } from './key';
 import { Lake } from './lake';
+import { LakeFormation } from './lake-formation';
+import { Monitoring } from './monitoring/monitoring';
 import * as naming from './naming';
 import { names } from './naming';
 import { Network } from './network';
@@ -18,22 +20,22 @@ import { projectRoot } from './project';
 import { Secret } from './secret';
 import { ServingDb } from './serving-db';
 import { SourceConnection } from './source-connection';
+import { EnvironmentStack } from './stack';
 import { check } from './validation';
 import { Warehouse } from './warehouse';
 
 /** The platform of one environment. Read from top to bottom it is the architecture, in the order in which data flows. */
-export class Platform extends TerraformStack {
+export class Platform extends EnvironmentStack {
   constructor(scope: Construct, environment: Environment) {
-    super(scope, naming.stackName(environment));
+    super(scope, environment, { name: naming.stackName(environment), stateKey: naming.stateKey(environment) });
+    this.limitRoles(naming.boundaryArn(environment));
     this.takeSecondKey(environment);
-    this.keepStateOf(environment);
-    this.deployTo(environment);
     const { account, region, deletionProtection } = environment;
     const location = { account, region };
 
     const key = new Key(this, 'key', {
       name: names.platform,
-      account,
+      location,
       managedBy: environment.encryptionKey,
       deletionProtection,
     });
@@ -50,7 +52,17 @@ export class Platform extends TerraformStack {
       resultDays: environment.analytics.resultDays,
       deletionProtection,
     });
-    const catalog = new Catalog(this, 'catalog', { location, uri: (prefix) => lake.tables.uri(prefix) });
+    const lakeFormation = new LakeFormation(this, 'lake-formation', {
+      mode: environment.lakeFormation,
+      admins: [], // of the mode grants: the role that deploys
+    });
+    const catalog = new Catalog(this, 'catalog', {
+      location,
+      uri: (prefix) => lake.tables.uri(prefix),
+      key,
+      lakeFormation,
+      deletionProtection,
+    });
 
     const zones = (letters: readonly string[]): string[] => letters.map((letter) => `${region}${letter}`);
     const network = new Network(this, 'network', {
@@ -66,6 +78,21 @@ export class Platform extends TerraformStack {
       flowLogs: lake.logs,
     });
 
+    const security = new GlueSecurity(this, 'glue-security', {
+      name: names.glue.securityConfiguration,
+      location,
+      key,
+      retentionDays: environment.logs.retentionDays,
+    });
+    const { subnetId, availabilityZone, securityGroup } = network.glue;
+    const placement = { subnetId, availabilityZone, securityGroupIds: [securityGroup.id] };
+    const networkConnection = new GlueConnection(this, 'network-connection', {
+      name: names.glue.networkConnection,
+      description: 'The platform’s network: dataengineering-db',
+      location,
+      placement,
+    });
+
     const contracts = resolveContracts(environment);
     const sources = contracts.map(({ source, connection, include }) => ({
       connection: new SourceConnection(this, `source-${source}`, {
@@ -74,15 +101,19 @@ export class Platform extends TerraformStack {
         urlParameter: connection.urlParameter,
         caParameter: connection.caParameter,
         secret: connection.secret,
+        placement,
       }),
       include,
     }));
-    new Crawler(this, 'crawler', {
+    const landing = { bucket: lake.landing, prefixes: Object.values(names.feeds) };
+    const crawler = new Crawler(this, 'crawler', {
       name: names.crawler,
       roleName: names.roles.crawler,
-      location,
       database: catalog.backend,
-      targets: sources,
+      sources,
+      landing,
+      classifiers: catalog.classifiers,
+      security,
       schedule: environment.schedules.crawl,
     });
 
@@ -110,18 +141,21 @@ export class Platform extends TerraformStack {
     const artifacts = new JobArtifacts(this, 'artifacts', {
       bucket: lake.artifacts,
       files: artifactFiles(projectRoot),
-      scripts: Object.values(names.jobs),
+      scripts: [...Object.values(names.jobs), names.monitoring.freshness.job],
       contracts,
     });
-    const { ingest, publish, migrate } = new Pipeline(this, 'pipeline', {
-      location,
+    const { jobs } = new Pipeline(this, 'pipeline', {
       artifacts,
       lakeUri: lake.tables.uri(),
+      landing,
       servingDb,
       pepper,
-      schedule: environment.schedules.pipeline,
+      connections: { sources: sources.map(({ connection }) => connection.glue), network: networkConnection },
+      security,
+      schedules: environment.schedules,
       workers: environment.sparkJobs,
       budgets: environment.latency,
+      snapshotDays: environment.lake.snapshotDays,
     });
 
     const { analysts } = new Analytics(this, 'analytics', {
@@ -151,9 +185,30 @@ export class Platform extends TerraformStack {
       deletionProtection,
     });
 
+    new Monitoring(this, 'monitoring', {
+      location,
+      key,
+      artifacts,
+      security,
+      tables: lake.tables,
+      lake: catalog.lake,
+      jobs: [jobs.ingest, jobs.publish, jobs.migrate],
+      backgroundJobs: [jobs.ingestFiles, jobs.maintain],
+      measuringJobs: [jobs.ingest],
+      crawler,
+      sources: contracts.map(({ source }) => source),
+      servingDb,
+      workgroups: Object.values(names.workgroups),
+      pipelineMinutes: environment.schedules.pipeline.everyMinutes,
+      promise: environment.latency,
+      subscribers: environment.alarms,
+      limits: environment.alarms,
+      monthlyBudgetUsd: environment.budget.monthlyUsd,
+    });
+
     // Who may do what.
     const { prefixes } = names;
-    for (const job of [ingest, publish, migrate]) artifacts.grantRead(job.role);
+    const { ingest, publish, maintain, migrate } = jobs;
 
     for (const { connection } of sources) connection.grantConnect(ingest.role);
     pepper.grantRead(ingest.role);
@@ -167,6 +222,10 @@ export class Platform extends TerraformStack {
     lake.tables.grantRead(publish.role, prefixes.raw, prefixes.lake);
     lake.tables.grantWrite(publish.role, prefixes.frontiers);
     servingDb.grantLoad(publish.role);
+
+    catalog.raw.grantReadWrite(maintain.role);
+    catalog.lake.grantReadWrite(maintain.role);
+    lake.tables.grantReadWrite(maintain.role, prefixes.raw, prefixes.lake);
 
     servingDb.grantAdminister(migrate.role);
     pepper.grantReadWrite(migrate.role);
@@ -186,26 +245,6 @@ export class Platform extends TerraformStack {
       value: deletionProtection,
       expected: `true, for ${name} is not one of the destroyable environments: ${destroyable.join(', ')}`,
       remedy: `set it in envs/${name}.ts; if its data may really be lost, add ${name} to destroyable in cdktf.json`,
-    });
-  }
-
-  private keepStateOf(environment: Environment): void {
-    new S3Backend(this, {
-      bucket: naming.stateBucket(environment),
-      key: naming.stateKey(environment),
-      region: environment.region,
-      encrypt: true,
-      allowedAccountIds: [environment.account],
-    });
-    // cdktf has no property for it: a lock object beside the state keeps a second apply out.
-    this.addOverride('terraform.backend.s3.use_lockfile', true);
-  }
-
-  private deployTo({ name, account, region, tags }: Environment): void {
-    new AwsProvider(this, 'aws', {
-      region,
-      allowedAccountIds: [account],
-      defaultTags: [{ tags: { platform: 'trackman', environment: name, ...tags } }],
     });
   }
 }

@@ -1,10 +1,10 @@
 import { DataAwsSsmParameter } from '@cdktf/provider-aws/lib/data-aws-ssm-parameter';
-import { GlueConnection } from '@cdktf/provider-aws/lib/glue-connection';
 import { Fn } from 'cdktf';
 import { Construct } from 'constructs';
 import { SOURCE_ADDRESS } from '../sources/address';
-import { arn, parameterArn, secretArn, type Location } from './naming';
+import { GlueConnection, type Placement } from './glue-connection';
 import type { Grantee } from './grantee';
+import { parameterArn, secretArn, type Location } from './naming';
 
 export interface SourceConnectionProps {
   /** Name of the Glue connection: the source's. */
@@ -16,11 +16,14 @@ export interface SourceConnectionProps {
   readonly caParameter: string;
   /** Secret with the platform's credentials there: `{"username", "password"}`. */
   readonly secret: string;
+  /** Where in the network whoever connects is. */
+  readonly placement: Placement;
 }
 
 /** The way to a source's database: a Glue connection over verified TLS to where its owners say that it is. */
 export class SourceConnection extends Construct {
-  readonly name: string;
+  /** What jobs run through to reach the source. */
+  readonly glue: GlueConnection;
   /** Name of the source's database, known at apply. */
   readonly database: string;
 
@@ -30,7 +33,7 @@ export class SourceConnection extends Construct {
     private readonly props: SourceConnectionProps,
   ) {
     super(scope, id);
-    const { name, urlParameter, secret } = props;
+    const { name, location, urlParameter, secret, placement } = props;
     const url = new DataAwsSsmParameter(this, 'url', {
       name: urlParameter,
       lifecycle: {
@@ -45,17 +48,17 @@ export class SourceConnection extends Construct {
         ],
       },
     });
-    const connection = new GlueConnection(this, 'connection', {
+    this.glue = new GlueConnection(this, 'connection', {
       name,
-      connectionType: 'JDBC',
-      connectionProperties: {
+      description: `The source ${name}`,
+      location,
+      placement,
+      jdbc: {
         JDBC_CONNECTION_URL: `jdbc:${url.insecureValue}`,
         JDBC_ENFORCE_SSL: 'true',
         SECRET_ID: secret,
       },
-      // Subnet and security group (physical_connection_requirements) come with the network.
     });
-    this.name = connection.name;
     this.database = Fn.element(Fn.split('/', url.insecureValue), 3) as string;
   }
 
@@ -75,11 +78,9 @@ export class SourceConnection extends Construct {
     this.grantReadSecret(role);
   }
 
-  /** Allows to use the Glue connection, as crawlers do. */
+  /** Allows to connect through Glue, as crawlers do. */
   grantCrawl(role: Grantee): void {
-    const { location, name } = this.props;
-    const resources = [arn('glue', location, 'catalog'), arn('glue', location, `connection/${name}`)];
-    role.allow({ actions: ['glue:GetConnection'], resources });
+    this.glue.grantUse(role);
     this.grantReadSecret(role);
   }
 }

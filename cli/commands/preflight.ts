@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import type { Environment } from '../../envs/environment';
+import { requireAccount } from '../aws/account';
 import { environmentArgument } from '../environment-argument';
 import { FailedError } from '../errors';
-import { checkCredentials } from '../preflight/credentials';
-import { renderFinding, type Finding } from '../preflight/finding';
+import { good, renderFinding, type Finding } from '../preflight/finding';
 import { checkLakeFormation } from '../preflight/lake-formation';
 import { checkNetwork } from '../preflight/network';
 import { checkOwners } from '../preflight/owners';
@@ -43,13 +43,12 @@ export function preflightCommand(): Command {
     });
 }
 
-/** With another account's credentials nothing but that is found. */
+/** @throws InputError when every other question would be put to the wrong account */
 async function preflight(environment: Environment, withSource: boolean): Promise<readonly Finding[]> {
-  const credentials = await checkCredentials(environment);
-  if (credentials.some(({ state }) => state === 'wrong')) return credentials;
+  await requireAccount(environment);
   const groups = [checkState, checkOwners, checkNetwork, checkLakeFormation, ...(withSource ? [checkSources] : [])];
   const found = await Promise.all(groups.map((check) => check(environment)));
-  return [...credentials, ...found.flat()];
+  return [good('credentials', `of account ${environment.account}`), ...found.flat()];
 }
 
 function toJson({ name: environment, account, region }: Environment, findings: readonly Finding[]): string {

@@ -54,14 +54,8 @@ export function renderFinding({ subject, state, found, expected, remedy }: Findi
   return expected === null ? line : `${line}; expected ${expected}; ${remedy}`;
 }
 
-/** Whether somebody else said no, and not a defect of ours: AWS, its SDK's search for credentials, Node or Postgres. */
+/** Whether somebody else said no, and not a defect of ours: AWS, the network or Postgres. */
 function isRefusal(error: unknown): error is Error {
   if (!(error instanceof Error) || error instanceof TypeError) return false;
-  return (
-    error instanceof FailedError ||
-    '$metadata' in error ||
-    'code' in error ||
-    error.name === 'CredentialsProviderError' ||
-    error.name === 'TokenProviderError'
-  );
+  return error instanceof FailedError || '$metadata' in error || 'code' in error;
 }

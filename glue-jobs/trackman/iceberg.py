@@ -56,12 +56,12 @@ class IcebergCatalog:
             raise
         return IcebergTable(self._jvm, table, name)
 
-    def tables(self, database: str) -> list["IcebergTable"]:
-        """All Iceberg tables of a database, as they are now."""
+    def tables(self, database: str) -> Iterator["IcebergTable"]:
+        """All Iceberg tables of a database, each as it is when it is reached."""
         # A namespace takes an array of Java strings; one that a name was parsed into is had without.
         namespace = self._identifier(f"{database}.*").namespace()
         found = (self.find(database, identifier.name()) for identifier in self._catalog.listTables(namespace))
-        return [table for table in found if table]
+        return (table for table in found if table)
 
     def begin_create(
         self,
@@ -92,6 +92,11 @@ class IcebergTable:
         self._table = table
         self.name = name
         """database.table"""
+
+    @property
+    def java(self) -> JavaObject:
+        """The table in Iceberg's Java API."""
+        return self._table
 
     @property
     def spark_name(self) -> str:

@@ -1,19 +1,24 @@
 import { GlueJob as GlueJobResource, type GlueJobConfig } from '@cdktf/provider-aws/lib/glue-job';
 import { Construct } from 'constructs';
-import { grantLogs } from '../logs';
-import type { Location } from '../naming';
+import type { GlueConnection } from '../glue-connection';
+import type { GlueSecurity } from '../glue-security';
 import { Role } from '../role';
 import { check } from '../validation';
 
 /** What a job runs on. */
 export type Engine =
-  { readonly kind: 'spark'; readonly workerType: string; readonly workers: number } | { readonly kind: 'python-shell' };
+  | {
+      readonly kind: 'spark';
+      readonly workerType: string;
+      /** At most, the driver included: Glue takes as many as there is work for. */
+      readonly workers: number;
+    }
+  | { readonly kind: 'python-shell' };
 
 export interface GlueJobProps {
   readonly name: string;
   readonly description: string;
   readonly roleName: string;
-  readonly location: Location;
   readonly engine: Engine;
   /** S3 URI of the script. */
   readonly script: string;
@@ -21,8 +26,11 @@ export interface GlueJobProps {
   readonly arguments: Readonly<Record<string, string>>;
   /** How long a run should take at most, in minutes: Glue tells when it takes longer, and ends it at three times that. */
   readonly budgetMinutes: number;
-  /** How often Glue repeats a run that failed. @default 0 */
-  readonly retries?: number;
+  /** How often Glue repeats a run that failed. */
+  readonly retries: number;
+  /** What it runs through; all lead into one subnet. Without any it runs outside of the network. */
+  readonly connections: readonly GlueConnection[];
+  readonly security: GlueSecurity;
 }
 
 const STOP_AT_BUDGETS = 3;
@@ -47,8 +55,8 @@ export class GlueJob extends Construct {
       description: `Runs the job ${props.name}`,
       trusts: { service: 'glue.amazonaws.com' },
     });
+    for (const connection of props.connections) connection.grantUse(this.role);
     const spark = props.engine.kind === 'spark';
-    grantLogs(this.role, props.location, spark ? '/aws-glue/jobs/' : '/aws-glue/python-jobs/');
     if (spark) {
       // Metrics have no resource that could be named, only a namespace.
       this.role.allowUnscoped(['cloudwatch:PutMetricData'], { StringEquals: { 'cloudwatch:namespace': 'Glue' } });
@@ -59,10 +67,13 @@ export class GlueJob extends Construct {
       description: props.description,
       roleArn: this.role.arn,
       ...onEngine(props),
+      connections: props.connections.map(({ name }) => name),
+      securityConfiguration: props.security.configuration,
       executionProperty: { maxConcurrentRuns: 1 },
-      maxRetries: props.retries ?? 0,
+      maxRetries: props.retries,
       timeout: STOP_AT_BUDGETS * props.budgetMinutes,
       notificationProperty: { notifyDelayAfter: props.budgetMinutes },
+      dependsOn: props.security.keepLogs(spark ? 'jobs' : 'python-jobs', this.role, props.roleName),
     }).name;
   }
 }
@@ -81,14 +92,17 @@ function onEngine({
   }
   return {
     command: { name: 'glueetl', pythonVersion: '3', scriptLocation: script },
-    glueVersion: '5.1',
+    glueVersion: '5.1', // logs as it runs, without being asked
     executionClass: 'STANDARD', // FLEX may start late, and a promise hangs on it
     workerType: engine.workerType,
     numberOfWorkers: engine.workers,
     defaultArguments: {
       '--job-language': 'python',
-      '--enable-continuous-cloudwatch-log': 'true',
+      '--job-bookmark-option': 'job-bookmark-disable', // ours are committed with the data
+      '--enable-auto-scaling': 'true',
       '--enable-metrics': 'true',
+      '--enable-observability-metrics': 'true',
+      '--enable-spark-ui': 'false',
       ...args,
     },
   };

@@ -1,51 +1,82 @@
 import { GlueTrigger } from '@cdktf/provider-aws/lib/glue-trigger';
 import { GlueWorkflow } from '@cdktf/provider-aws/lib/glue-workflow';
 import { Construct } from 'constructs';
-import { names, type Location } from '../naming';
+import type { Bucket } from '../bucket';
+import type { GlueConnection } from '../glue-connection';
+import type { GlueSecurity } from '../glue-security';
+import { names } from '../naming';
 import { cronExpression, type Schedule } from '../schedule';
 import type { Secret } from '../secret';
 import type { ServingDb } from '../serving-db';
 import type { JobArtifacts } from './artifacts';
 import { GlueJob, type Engine, type GlueJobProps } from './glue-job';
+import { Landing } from './landing';
 
 export interface PipelineProps {
-  readonly location: Location;
   readonly artifacts: JobArtifacts;
   /** S3 URI of the lake, with a closing slash. */
   readonly lakeUri: string;
+  /** Where files land, and the folders that count. */
+  readonly landing: { readonly bucket: Bucket; readonly prefixes: readonly string[] };
   readonly servingDb: ServingDb;
   /** Key of the hashes that stand for personal data. */
   readonly pepper: Secret;
-  /** When the workflow starts. */
-  readonly schedule: Schedule;
-  /** Glue's workers for a Spark job's run. */
+  /** The ways to the sources, and the one that leads into the network only. */
+  readonly connections: { readonly sources: readonly GlueConnection[]; readonly network: GlueConnection };
+  readonly security: GlueSecurity;
+  /** When the workflows start, and the job `maintain`. */
+  readonly schedules: { readonly pipeline: Schedule; readonly landing: Schedule; readonly maintain: Schedule };
+  /** Glue's workers for a Spark job's run, at most. */
   readonly workers: { readonly workerType: string; readonly workers: number };
   /** How long a run of each stage should take, in minutes. */
   readonly budgets: { readonly ingestMinutes: number; readonly publishMinutes: number };
+  /** For how many days a table can be read as it was. */
+  readonly snapshotDays: number;
 }
 
+const MAINTAIN_BUDGET_MINUTES = 60;
 const MIGRATE_BUDGET_MINUTES = 5;
 
-/** The jobs, and the workflow that runs `ingest` and then `publish`. What a job may do is granted by its owner. */
+type Job = keyof typeof names.jobs;
+
+/** What a job is, beside its name, role and script, which follow from the list's keys. */
+type Definition = Omit<GlueJobProps, 'name' | 'roleName' | 'script' | 'security'>;
+
+/** The jobs and what starts them. What a job may do is granted by its owner. */
 export class Pipeline extends Construct {
-  /** Source → change log → the lake's tables. */
-  readonly ingest: GlueJob;
-  /** The lake's tables → dataengineering-db. */
-  readonly publish: GlueJob;
-  /** Schema, users and passwords of dataengineering-db; run by each deploy. */
-  readonly migrate: GlueJob;
+  readonly jobs: Readonly<Record<Job, GlueJob>>;
 
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
-    const jobs = jobDefinitions(props);
-    this.ingest = new GlueJob(this, 'ingest', jobs.ingest);
-    this.publish = new GlueJob(this, 'publish', jobs.publish);
-    this.migrate = new GlueJob(this, 'migrate', jobs.migrate);
-    this.runOn(props.schedule);
+    const { artifacts, security, schedules, landing } = props;
+    const made = Object.entries(definitions(props)).map(([job, definition]) => {
+      const name = names.jobs[job as Job];
+      const settings = { name, roleName: names.roles[job as Job], script: artifacts.script(name), security };
+      return [job, new GlueJob(this, name, { ...definition, ...settings })] as const;
+    });
+    this.jobs = Object.fromEntries(made) as Record<Job, GlueJob>;
+    for (const { role } of Object.values(this.jobs)) artifacts.grantRead(role);
+
+    this.runPipelineOn(schedules.pipeline);
+    new Landing(this, 'landing', {
+      ...names.landing,
+      ...landing,
+      roleName: names.roles.landingEvents,
+      schedule: schedules.landing,
+      job: this.jobs.ingestFiles,
+    });
+    new GlueTrigger(this, 'maintain-schedule', {
+      name: names.triggers.maintain,
+      type: 'SCHEDULED',
+      schedule: cronExpression(schedules.maintain),
+      startOnCreation: true,
+      actions: [{ jobName: this.jobs.maintain.name }],
+    });
   }
 
   /** The crawler has no part in it: a crawl that hangs must not hold the workflow's only run. */
-  private runOn(schedule: Schedule): void {
+  private runPipelineOn(schedule: Schedule): void {
+    const { ingest, publish } = this.jobs;
     const workflow = new GlueWorkflow(this, 'workflow', {
       name: names.workflow,
       description: 'From the sources to dataengineering-db',
@@ -57,43 +88,38 @@ export class Pipeline extends Construct {
       type: 'SCHEDULED',
       schedule: cronExpression(schedule),
       startOnCreation: true,
-      actions: [{ jobName: this.ingest.name }],
+      actions: [{ jobName: ingest.name }],
     });
     new GlueTrigger(this, 'after-ingest', {
       name: names.triggers.publish,
       workflowName: workflow.name,
       type: 'CONDITIONAL',
       startOnCreation: true,
-      predicate: { conditions: [{ jobName: this.ingest.name, state: 'SUCCEEDED' }] },
-      actions: [{ jobName: this.publish.name }],
+      predicate: { conditions: [{ jobName: ingest.name, state: 'SUCCEEDED' }] },
+      actions: [{ jobName: publish.name }],
     });
   }
 }
 
-function jobDefinitions(props: PipelineProps): Record<'ingest' | 'publish' | 'migrate', GlueJobProps> {
-  const { location, artifacts, servingDb, pepper, budgets } = props;
+function definitions(props: PipelineProps): Record<Job, Definition> {
+  const { artifacts, servingDb, pepper, connections, budgets } = props;
   const spark: Engine = { kind: 'spark', ...props.workers };
   const common = sparkArguments(props);
   return {
     ingest: {
-      name: names.jobs.ingest,
-      description:
-        "Follows the sources: appends their changes to the change log and brings the lake's tables up to date",
-      roleName: names.roles.ingest,
-      location,
+      description: "Follows the sources: their changes into the change log, and the lake's tables up to date",
       engine: spark,
-      script: artifacts.script(names.jobs.ingest),
-      arguments: common,
+      connections: connections.sources,
       budgetMinutes: budgets.ingestMinutes,
       retries: 1,
+      arguments: common,
     },
     publish: {
-      name: names.jobs.publish,
       description: "Brings dataengineering-db up to date with the lake's tables",
-      roleName: names.roles.publish,
-      location,
       engine: spark,
-      script: artifacts.script(names.jobs.publish),
+      connections: [connections.network],
+      budgetMinutes: budgets.publishMinutes,
+      retries: 1,
       arguments: {
         ...common,
         '--serving-host': servingDb.host,
@@ -102,16 +128,29 @@ function jobDefinitions(props: PipelineProps): Record<'ingest' | 'publish' | 'mi
         '--serving-secret': servingDb.loader.name,
         '--serving-ca-parameter': servingDb.caParameter,
       },
-      budgetMinutes: budgets.publishMinutes,
-      retries: 1,
+    },
+    ingestFiles: {
+      description: 'Takes what has landed into the lake',
+      engine: spark,
+      connections: [],
+      budgetMinutes: budgets.ingestMinutes,
+      retries: 0, // the next event or the schedule is; Glue's could overlap with it
+      arguments: common,
+    },
+    maintain: {
+      description: "Compacts the lake's tables, expires their old snapshots and removes what belongs to none",
+      engine: spark,
+      connections: [],
+      budgetMinutes: MAINTAIN_BUDGET_MINUTES,
+      retries: 0, // tomorrow's run is
+      arguments: { ...common, '--snapshot-days': String(props.snapshotDays) },
     },
     migrate: {
-      name: names.jobs.migrate,
       description: 'Makes schema, users and passwords of dataengineering-db',
-      roleName: names.roles.migrate,
-      location,
       engine: { kind: 'python-shell' },
-      script: artifacts.script(names.jobs.migrate),
+      connections: [connections.network],
+      budgetMinutes: MIGRATE_BUDGET_MINUTES,
+      retries: 0,
       arguments: {
         '--extra-py-files': artifacts.libraries,
         '--host': servingDb.host,
@@ -123,7 +162,6 @@ function jobDefinitions(props: PipelineProps): Record<'ingest' | 'publish' | 'mi
         '--application-secret': servingDb.application.name,
         '--pepper-secret': pepper.name,
       },
-      budgetMinutes: MIGRATE_BUDGET_MINUTES,
     },
   };
 }

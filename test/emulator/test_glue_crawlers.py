@@ -11,7 +11,7 @@ import pg8000.native
 import pytest
 from botocore.exceptions import ClientError
 from conftest import ACCOUNT, REGION, Emulator
-from glue_support import TRUST_GLUE, wait_for
+from glue_support import TRUST_GLUE, GlueJobs, wait_for
 from roles import Role, allow
 
 from emulator.certificates import Authority
@@ -372,6 +372,31 @@ def silent_connection(source) -> Iterator[socket.socket]:
     source.glue.delete_connection(ConnectionName="silent")
 
 
+def test_crawl_that_hangs_holds_neither_workflows_nor_what_was_found_before(crawlers, silent_connection, source):
+    glue, jobs = crawlers.glue, GlueJobs(source.emulator)
+    crawlers.crawl(name := crawlers.create("golf/public/shots"))
+    before = crawlers.tables(name)
+    glue.update_crawler(Name=name, Targets={"JdbcTargets": [{"ConnectionName": "silent", "Path": "golf/public/shots"}]})
+    glue.start_crawler(Name=name)
+    client, _ = silent_connection.accept()
+    glue.create_workflow(Name=name, MaxConcurrentRuns=1)
+    glue.create_trigger(
+        Name=name, Type="ON_DEMAND", WorkflowName=name, Actions=[{"JobName": jobs.create("print('ingested')")}]
+    )
+    for _ in range(2):
+        run_id = glue.start_workflow_run(Name=name)["RunId"]
+        run = wait_for(
+            lambda run_id=run_id: glue.get_workflow_run(Name=name, RunId=run_id)["Run"],
+            lambda run: run["Status"] != "RUNNING",
+        )
+        assert (run["Status"], run["Statistics"]["SucceededActions"]) == ("COMPLETED", 1)
+    assert crawlers.get(name)["State"] == "RUNNING"
+    assert crawlers.tables(name) == before
+    client.close()
+    assert crawlers.await_ready(name)["LastCrawl"]["Status"] == "FAILED"
+    assert crawlers.tables(name) == before
+
+
 def test_running_crawler_can_only_be_stopped(crawlers, silent_connection):
     glue = crawlers.glue
     name = crawlers.create(connection="silent", Schedule="cron(0 3 * * ? *)")
@@ -381,7 +406,10 @@ def test_running_crawler_can_only_be_stopped(crawlers, silent_connection):
     assert crawlers.get(name)["CrawlElapsedTime"] >= 0
     running = f"Crawler with name {name} has already started"
     assert refusal(glue.start_crawler, Name=name) == ("CrawlerRunningException", running)
-    assert refusal(glue.update_crawler, Name=name, TablePrefix="x")[0] == "CrawlerRunningException"
+    assert refusal(glue.update_crawler, Name=name, TablePrefix="x") == (
+        "InvalidInputException",
+        "Cannot update Crawler while running. Please stop crawl or wait until it completes to update.",
+    )
     assert refusal(glue.delete_crawler, Name=name)[0] == "CrawlerRunningException"
     assert glue.list_crawls(CrawlerName=name)["Crawls"][0]["State"] == "RUNNING"
 
@@ -435,11 +463,19 @@ def test_crawls_are_listed_newest_first_filtered_and_in_pages(crawlers, source):
     assert filtered("START_TIME", "LT", str(last_start)) == [ids[1], ids[0]]
 
 
-def test_s3_targets_are_not_emulated(crawlers):
-    name = crawlers.create(Targets={"S3Targets": [{"Path": "s3://lake/raw"}]})
+@pytest.mark.parametrize(
+    ("definition", "named"),
+    [
+        ({"Targets": {"DynamoDBTargets": [{"Path": "shots"}]}}, "DynamoDBTargets"),
+        ({"RecrawlPolicy": {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}}, "CRAWL_NEW_FOLDERS_ONLY"),
+        ({"Configuration": json.dumps({"Version": 1.0, "Grouping": {"TableLevelConfiguration": 2}})}, "Grouping"),
+    ],
+)
+def test_what_is_not_emulated_is_named(crawlers, definition, named):
+    name = crawlers.create(**definition)
     code, message = refusal(crawlers.glue.start_crawler, Name=name)
     assert code == "NotImplementedByEmulator"
-    assert "S3Targets" in message
+    assert named in message
 
 
 def test_state_changes_are_events(crawlers, source):

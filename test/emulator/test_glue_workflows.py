@@ -189,8 +189,8 @@ def test_crawlers_are_parts_of_runs(workflows, jobs):
     crawler, unemulated = f"crawler-{uuid.uuid4().hex[:8]}", f"crawler-{uuid.uuid4().hex[:8]}"
     targets = {"JdbcTargets": [{"ConnectionName": "missing", "Path": "a/b/%"}]}
     glue.create_crawler(Name=crawler, Role=jobs.role.name, DatabaseName="raw", Targets=targets)
-    s3_targets = {"S3Targets": [{"Path": "s3://lake/raw"}]}
-    glue.create_crawler(Name=unemulated, Role=jobs.role.name, DatabaseName="raw", Targets=s3_targets)
+    other_targets = {"DynamoDBTargets": [{"Path": "shots"}]}
+    glue.create_crawler(Name=unemulated, Role=jobs.role.name, DatabaseName="raw", Targets=other_targets)
     after = jobs.create(SUCCEED)
     workflow = workflows.create()
     workflows.trigger(workflow, [{"CrawlerName": crawler}, {"CrawlerName": unemulated}])
@@ -206,7 +206,7 @@ def test_crawlers_are_parts_of_runs(workflows, jobs):
     assert "Connection missing not found" in reason
     ((errored, reason),) = crawls[unemulated]
     assert errored == "ERROR"
-    assert "S3Targets" in reason
+    assert "DynamoDBTargets" in reason
     assert job_states(run) == {after: ["SUCCEEDED"]}
     assert statistics(run) == {"Total": 3, "Succeeded": 1, "Failed": 1, "Errored": 1}
 

@@ -4,15 +4,22 @@ import { emptyStack } from './stack';
 import { Synthesized, synthesize, type Statement } from './synthesized';
 
 const platform = synthesize(dev);
-const ROLES = ['trackman-analyst', 'trackman-crawler', 'trackman-ingest', 'trackman-migrate', 'trackman-publish'];
+const JOBS = ['ingest', 'ingest-files', 'maintain', 'migrate', 'publish'].map((job) => `trackman-${job}`);
+const ROLES = [...JOBS, 'trackman-analyst', 'trackman-crawler', 'trackman-landing-events'];
 
 const OWN_STATEMENTS = { StringEquals: { 'redshift-data:statement-owner-iam-userid': '$${aws:userid}' } };
 /** Actions for which the service knows no resource, and the condition that narrows them instead. */
 const UNSCOPED: Record<string, Statement['Condition']> = {
-  'cloudwatch:PutMetricData': { StringEquals: { 'cloudwatch:namespace': 'Glue' } },
+  'cloudwatch:PutMetricData': { StringEquals: { 'cloudwatch:namespace': expect.stringMatching(/^(Glue|Trackman)$/) } },
   'redshift-data:DescribeStatement': OWN_STATEMENTS,
   'redshift-data:GetStatementResult': OWN_STATEMENTS,
   'redshift-data:CancelStatement': OWN_STATEMENTS,
+  ...Object.fromEntries(
+    ['NetworkInterfaces', 'RouteTables', 'SecurityGroups', 'Subnets', 'VpcAttribute', 'VpcEndpoints'].map((things) => [
+      `ec2:Describe${things}`,
+      { StringEquals: { 'aws:RequestedRegion': 'eu-central-1' } },
+    ]),
+  ),
 };
 
 /** What a role may do with resources whose ARN contains `part`. */
@@ -55,14 +62,15 @@ describe.each(ROLES)('%s', (role) => {
   });
 });
 
-test('jobs and crawler are trusted to Glue, the analysts’ role to the account', () => {
+test('jobs and crawler are trusted to Glue, what notifies to EventBridge, the analysts’ role to the account', () => {
   const trusted = (role: string): unknown =>
     (JSON.parse(platform.one('aws_iam_role', role)['assume_role_policy'] as string) as { Statement: unknown[] })
       .Statement;
   const glue = [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'glue.amazonaws.com' } }];
-  for (const role of ['trackman-crawler', 'trackman-ingest', 'trackman-publish', 'trackman-migrate']) {
-    expect(trusted(role)).toEqual(glue);
-  }
+  for (const role of [...JOBS, 'trackman-crawler']) expect(trusted(role)).toEqual(glue);
+  expect(trusted('trackman-landing-events')).toEqual([
+    { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'events.amazonaws.com' } },
+  ]);
   expect(trusted('trackman-analyst')).toEqual([
     { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { AWS: 'arn:aws:iam::111111111111:root' } },
   ]);
@@ -121,7 +129,57 @@ test('the crawler describes tables in its own database only', () => {
     'arn:aws:glue:eu-central-1:111111111111:database/trackman_backend',
     'arn:aws:glue:eu-central-1:111111111111:table/trackman_backend/*',
   ]);
-  expect(actionsOn('trackman-crawler', ':s3:')).toEqual([]);
+});
+
+test('the crawler reads what lands, and writes no file', () => {
+  expect(resourcesOf('trackman-crawler', 's3:GetObject')).toEqual([
+    'arn:aws:s3:::trackman-landing-dev-111111111111/telemetry/*',
+  ]);
+  expect(resourcesOf('trackman-crawler', 's3:PutObject')).toEqual([]);
+});
+
+test('who runs in the network makes interfaces in Glue’s subnet only, and takes away interfaces only', () => {
+  for (const role of ['trackman-ingest', 'trackman-publish', 'trackman-migrate', 'trackman-crawler']) {
+    expect(resourcesOf(role, 'ec2:CreateNetworkInterface')).toEqual([
+      expect.stringMatching(/:subnet\/<aws_subnet .*>$/),
+      expect.stringMatching(/:security-group\/<aws_security_group trackman-glue id>$/),
+      'arn:aws:ec2:eu-central-1:111111111111:network-interface/*',
+    ]);
+    expect(resourcesOf(role, 'ec2:DeleteNetworkInterface')).toEqual([
+      'arn:aws:ec2:eu-central-1:111111111111:network-interface/*',
+    ]);
+  }
+  for (const role of ['trackman-ingest-files', 'trackman-maintain', 'trackman-analyst']) {
+    expect(actionsOn(role, ':ec2:')).toEqual([]);
+  }
+});
+
+test('each writes to log groups of its own', () => {
+  expect(resourcesOf('trackman-ingest', 'logs:PutLogEvents')).toEqual([
+    'arn:aws:logs:eu-central-1:111111111111:log-group:/aws-glue/jobs/trackman-role/trackman-ingest/output:*',
+    'arn:aws:logs:eu-central-1:111111111111:log-group:/aws-glue/jobs/trackman-role/trackman-ingest/error:*',
+  ]);
+  expect(resourcesOf('trackman-migrate', 'logs:PutLogEvents')[0]).toMatch(
+    /:\/aws-glue\/python-jobs\/trackman-role\/trackman-migrate\/output:\*$/,
+  );
+  expect(resourcesOf('trackman-crawler', 'logs:PutLogEvents')).toEqual([
+    'arn:aws:logs:eu-central-1:111111111111:log-group:/aws-glue/crawlers-role/trackman-crawler-trackman:*',
+  ]);
+});
+
+test('maintain writes raw and lake, and reads no secret', () => {
+  expect(resourcesOf('trackman-maintain', 's3:DeleteObject')).toEqual([
+    'arn:aws:s3:::trackman-lake-dev-111111111111/raw/*',
+    'arn:aws:s3:::trackman-lake-dev-111111111111/lake/*',
+  ]);
+  expect(actionsOn('trackman-maintain', ':secretsmanager:')).toEqual([]);
+  expect(actionsOn('trackman-maintain', 'trackman_backend')).toEqual([]);
+});
+
+test('EventBridge notifies one workflow, and may do nothing else', () => {
+  expect(platform.permissions('trackman-landing-events')).toEqual([
+    { Effect: 'Allow', Action: ['glue:NotifyEvent'], Resource: ['<aws_glue_workflow landing arn>'] },
+  ]);
 });
 
 test('analysts read lake and marts, in their workgroup, and write its results', () => {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { dev } from '../../envs/dev';
 import { defineEnvironment } from '../../envs/environment';
 import { Bucket } from '../../modules/bucket';
+import { GlueSecurity } from '../../modules/glue-security';
+import { Key } from '../../modules/key';
 import { artifactFiles, JobArtifacts } from '../../modules/pipeline/artifacts';
 import { GlueJob, type GlueJobProps } from '../../modules/pipeline/glue-job';
 import { resolveContracts } from '../../sources/contract';
@@ -15,7 +17,7 @@ const job = (name: string) => platform.one('aws_glue_job', name);
 const argumentsOf = (name: string) => job(name)['default_arguments'] as Record<string, string>;
 const ARTIFACTS = 's3://trackman-artifacts-dev-111111111111';
 
-describe.each(['ingest', 'publish'])('Spark job %s', (name) => {
+describe.each(['ingest', 'publish', 'ingest-files', 'maintain'])('Spark job %s', (name) => {
   test('runs on the pinned Glue version, one run at a time', () => {
     expect(job(name)).toMatchObject({
       command: { name: 'glueetl', python_version: '3' },
@@ -24,13 +26,18 @@ describe.each(['ingest', 'publish'])('Spark job %s', (name) => {
       worker_type: 'G.1X',
       number_of_workers: 2,
       execution_property: { max_concurrent_runs: 1 },
-      max_retries: 1,
       role_arn: `<aws_iam_role trackman-${name} arn>`,
     });
   });
 
-  test('is late after its budget and ended after three times that', () => {
-    expect(job(name)).toMatchObject({ notification_property: { notify_delay_after: 8 }, timeout: 24 });
+  test('takes as many workers as there is work for, is measured, and keeps no bookmarks of Glue', () => {
+    expect(argumentsOf(name)).toMatchObject({
+      '--enable-auto-scaling': 'true',
+      '--enable-metrics': 'true',
+      '--enable-observability-metrics': 'true',
+      '--enable-spark-ui': 'false',
+      '--job-bookmark-option': 'job-bookmark-disable',
+    });
   });
 
   test('is given libraries by the hashes of their content, and fetches nothing else', () => {
@@ -70,6 +77,20 @@ describe.each(['ingest', 'publish'])('Spark job %s', (name) => {
   });
 });
 
+test.each([
+  ['ingest', 8, 24, 1],
+  ['publish', 8, 24, 1],
+  ['ingest-files', 8, 24, 0],
+  ['maintain', 60, 180, 0],
+  ['migrate', 5, 15, 0],
+])('%s is late after %i minutes, ended after %i and repeated %i times', (name, late, end, retries) => {
+  expect(job(name)).toMatchObject({
+    notification_property: { notify_delay_after: late },
+    timeout: end,
+    max_retries: retries,
+  });
+});
+
 test('publish is told where dataengineering-db is, and no password', () => {
   expect(argumentsOf('publish')).toMatchObject({
     '--serving-host': '<aws_db_instance dataengineering-db address>',
@@ -102,7 +123,7 @@ test('migrate is a Python shell job with pure Python only', () => {
 });
 
 test('the workflow starts ingest on its schedule and publish after it, and nothing waits for the crawler', () => {
-  expect(platform.one('aws_glue_workflow')).toMatchObject({ name: 'pipeline', max_concurrent_runs: 1 });
+  expect(platform.one('aws_glue_workflow', 'pipeline')).toMatchObject({ max_concurrent_runs: 1 });
   expect(platform.one('aws_glue_trigger', 'pipeline-schedule')).toMatchObject({
     workflow_name: 'pipeline',
     type: 'SCHEDULED',
@@ -116,6 +137,107 @@ test('the workflow starts ingest on its schedule and publish after it, and nothi
     actions: [{ job_name: 'publish' }],
   });
   expect(JSON.stringify(platform.all('aws_glue_trigger'))).not.toContain('crawl');
+});
+
+describe('what lands', () => {
+  test('starts ingest-files by the one trigger of a workflow that has one run at a time', () => {
+    expect(platform.one('aws_glue_workflow', 'landing')).toMatchObject({ max_concurrent_runs: 1 });
+    expect(platform.one('aws_glue_trigger', 'landing-event')).toMatchObject({
+      workflow_name: 'landing',
+      type: 'EVENT',
+      event_batching_condition: [{ batch_size: 100, batch_window: 300 }],
+      actions: [{ job_name: 'ingest-files' }],
+    });
+    const starters = platform.all('aws_glue_trigger').filter((each) => JSON.stringify(each).includes('"ingest-files"'));
+    expect(starters).toHaveLength(1);
+  });
+
+  test('is announced, and looked for on a schedule, in the same way', () => {
+    expect(
+      JSON.parse(platform.one('aws_cloudwatch_event_rule', 'trackman-landing-objects')['event_pattern'] as string),
+    ).toEqual({
+      source: ['aws.s3'],
+      'detail-type': ['Object Created'],
+      detail: {
+        bucket: { name: ['trackman-landing-dev-111111111111'] },
+        object: { key: [{ prefix: 'telemetry/' }] },
+      },
+    });
+    expect(platform.one('aws_cloudwatch_event_rule', 'trackman-landing-schedule')).toMatchObject({
+      schedule_expression: 'cron(5 0,6,12,18 * * ? *)',
+    });
+    const target = {
+      arn: '<aws_glue_workflow landing arn>',
+      role_arn: '<aws_iam_role trackman-landing-events arn>',
+      target_id: 'landing',
+    };
+    const targets = platform.all('aws_cloudwatch_event_target');
+    expect(targets.filter(({ rule }) => (rule as string).startsWith('trackman-landing'))).toEqual([
+      expect.objectContaining({ ...target, rule: 'trackman-landing-objects' }),
+      expect.objectContaining({ ...target, rule: 'trackman-landing-schedule' }),
+    ]);
+  });
+
+  test('is not tried again by Glue, which could overlap with the next start', () => {
+    expect(job('ingest-files')).toMatchObject({ max_retries: 0, execution_property: { max_concurrent_runs: 1 } });
+  });
+});
+
+test('maintain starts once a day, outside of any workflow', () => {
+  expect(platform.one('aws_glue_trigger', 'maintain-schedule')).toMatchObject({
+    type: 'SCHEDULED',
+    schedule: 'cron(25 2 * * ? *)',
+    actions: [{ job_name: 'maintain' }],
+  });
+  expect(platform.one('aws_glue_trigger', 'maintain-schedule')).not.toHaveProperty('workflow_name');
+  expect(argumentsOf('maintain')['--snapshot-days']).toBe('7');
+});
+
+test.each([
+  ['ingest', ['trackman-backend']],
+  ['publish', ['trackman-network']],
+  ['migrate', ['trackman-network']],
+  ['ingest-files', []],
+  ['maintain', []],
+])('%s runs through %j', (name, connections) => {
+  expect(job(name)['connections'] ?? []).toEqual(connections);
+});
+
+describe.each(['ingest', 'publish', 'ingest-files', 'maintain', 'migrate'])('logs of %s', (name) => {
+  const groups = platform
+    .all('aws_cloudwatch_log_group')
+    .filter((group) => (group['name'] as string).includes(`/trackman-${name}/`));
+
+  test('are kept for a time, under the key, in groups that are there before', () => {
+    expect(groups.map((group) => (group['name'] as string).split('/').at(-1))).toEqual(['error', 'output']);
+    for (const group of groups) {
+      expect(group).toMatchObject({ retention_in_days: 14, kms_key_id: expect.stringContaining('aws_kms_key') });
+    }
+    expect(job(name)['depends_on']).toHaveLength(2);
+    expect(job(name)['security_configuration']).toBe('trackman');
+  });
+});
+
+test('Glue encrypts logs, bookmarks and what it writes to S3', () => {
+  const key = expect.stringContaining('aws_kms_key');
+  expect(platform.one('aws_glue_security_configuration')['encryption_configuration']).toEqual({
+    cloudwatch_encryption: { cloudwatch_encryption_mode: 'SSE-KMS', kms_key_arn: key },
+    job_bookmarks_encryption: { job_bookmarks_encryption_mode: 'CSE-KMS', kms_key_arn: key },
+    s3_encryption: { s3_encryption_mode: 'SSE-KMS', kms_key_arn: key },
+  });
+});
+
+test('where AWS manages the key, there is no configuration, and all write to Glue’s common groups', () => {
+  const other = synthesize({ ...dev, encryptionKey: 'aws' });
+  expect(other.types()).not.toContain('aws_glue_security_configuration');
+  expect(other.names('aws_cloudwatch_log_group').filter((name) => name.startsWith('/aws-glue/'))).toEqual([
+    '/aws-glue/crawlers',
+    '/aws-glue/jobs/error',
+    '/aws-glue/jobs/output',
+    '/aws-glue/python-jobs/error',
+    '/aws-glue/python-jobs/output',
+  ]);
+  expect(other.one('aws_glue_job', 'ingest')).not.toHaveProperty('security_configuration');
 });
 
 test('sizes, budgets and schedules are the environment’s', () => {
@@ -140,17 +262,21 @@ test('sizes, budgets and schedules are the environment’s', () => {
 });
 
 test('an argument without its hyphens is refused', () => {
+  const stack = emptyStack();
+  const key = new Key(stack, 'key', { name: 'k', location: dev, managedBy: 'aws', deletionProtection: true });
   const props: GlueJobProps = {
     name: 'j',
     description: '',
     roleName: 'r',
-    location: dev,
     engine: { kind: 'python-shell' },
     script: 's3://b/j.py',
     arguments: { host: 'h' },
     budgetMinutes: 5,
+    retries: 0,
+    connections: [],
+    security: new GlueSecurity(stack, 'security', { name: 's', location: dev, key, retentionDays: 30 }),
   };
-  expect(() => new GlueJob(emptyStack(), 'job', props)).toThrow(
+  expect(() => new GlueJob(stack, 'job', props)).toThrow(
     'argument of job j is "host": expected a name that begins with two hyphens',
   );
 });

@@ -48,6 +48,7 @@ describe.each(environments)('the stack of $name', (environment) => {
               owner: 'data-engineering',
               costCentre: 'golf-data',
               dataClassification: 'confidential',
+              commit: 'uncommitted',
             },
           },
         ],
@@ -58,11 +59,27 @@ describe.each(environments)('the stack of $name', (environment) => {
   test.each([
     ['aws_s3_bucket', ['artifacts', 'lake', 'landing', 'logs', 'results'].map(bucket)],
     ['aws_glue_catalog_database', ['trackman_backend', 'trackman_lake', 'trackman_marts', 'trackman_raw']],
-    ['aws_glue_connection', ['trackman-backend']],
+    ['aws_glue_connection', ['trackman-backend', 'trackman-network']],
     ['aws_glue_crawler', ['sources']],
-    ['aws_glue_job', ['ingest', 'migrate', 'publish']],
-    ['aws_glue_workflow', ['pipeline']],
-    ['aws_glue_trigger', ['pipeline-publish', 'pipeline-schedule']],
+    ['aws_glue_classifier', ['telemetry-csv', 'telemetry-json']],
+    ['aws_glue_security_configuration', ['trackman']],
+    ['aws_glue_job', ['freshness', 'ingest', 'ingest-files', 'maintain', 'migrate', 'publish']],
+    ['aws_glue_workflow', ['landing', 'pipeline']],
+    [
+      'aws_glue_trigger',
+      ['freshness-schedule', 'landing-event', 'maintain-schedule', 'pipeline-publish', 'pipeline-schedule'],
+    ],
+    [
+      'aws_cloudwatch_event_rule',
+      [
+        'trackman-background-job-failed',
+        'trackman-crawler-failed',
+        'trackman-job-failed',
+        'trackman-job-late',
+        'trackman-landing-objects',
+        'trackman-landing-schedule',
+      ],
+    ],
     ['aws_db_instance', ['dataengineering-db']],
     [
       'aws_secretsmanager_secret',
@@ -95,6 +112,7 @@ const PROTECTED: Record<string, (resource: Configuration) => object> = {
   aws_db_instance: ({ deletion_protection, skip_final_snapshot }) => ({ deletion_protection, skip_final_snapshot }),
   aws_secretsmanager_secret: ({ recovery_window_in_days }) => ({ recovery_window_in_days }),
   aws_kms_key: () => ({}),
+  aws_glue_catalog_database: () => ({}),
 };
 
 describe('what holds data', () => {
@@ -114,6 +132,7 @@ describe('what holds data', () => {
       new Set(['{"prevent_destroy":true,"recovery_window_in_days":30}']),
     );
     expect(all('aws_kms_key')).toEqual(new Set(['{"prevent_destroy":true}']));
+    expect(all('aws_glue_catalog_database')).toEqual(new Set(['{"prevent_destroy":true}']));
   });
 
   test('can be removed in dev, where both keys are turned', () => {
@@ -149,7 +168,7 @@ test('a fourth environment is one file, and one line in envs/index.ts', () => {
       allowed_account_ids: ['444444444444'],
     },
   });
-  const types = synthesize(staging).types();
+  const types = synthesize({ ...staging, alarms: qa.alarms }).types(); // nobody subscribes until it is said who
   expect(platform.types()).toEqual(types);
   for (const type of ['aws_glue_catalog_database', 'aws_glue_job', 'aws_athena_workgroup', 'aws_iam_role']) {
     expect(platform.names(type)).toEqual(synthesize(staging).names(type));

@@ -2,7 +2,6 @@
 import { dev } from '../../envs/dev';
 import { prod } from '../../envs/prod';
 import { Bucket } from '../../modules/bucket';
-import { Database } from '../../modules/catalog';
 import { emptyStack } from './stack';
 import { Synthesized, synthesize, type Configuration } from './synthesized';
 
@@ -110,20 +109,6 @@ test('a bucket name that S3 does not take is refused', () => {
   expect(() => new Bucket(emptyStack(), 'bucket', props)).toThrow(
     'bucket name is "trackman_lake": expected 3 to 63 lower-case letters, digits and hyphens',
   );
-});
-
-test.each([
-  ['trackman_raw', 's3://trackman-lake-dev-111111111111/raw/'],
-  ['trackman_lake', 's3://trackman-lake-dev-111111111111/lake/'],
-  ['trackman_marts', 's3://trackman-lake-dev-111111111111/marts/'],
-  ['trackman_backend', undefined],
-])('tables of %s are at %s', (name, location) => {
-  expect(platform.one('aws_glue_catalog_database', name)['location_uri']).toBe(location);
-});
-
-test('a database name that engines would have to quote is refused', () => {
-  const props = { name: 'trackman-raw', description: '', location: dev };
-  expect(() => new Database(emptyStack(), 'database', props)).toThrow('database name is "trackman-raw"');
 });
 
 describe('dataengineering-db', () => {

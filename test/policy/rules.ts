@@ -25,6 +25,12 @@ interface Found {
 
 /** Actions for which the service knows no resource; each is narrowed by a condition instead. */
 const UNSCOPED = [
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeRouteTables',
+  'ec2:DescribeSecurityGroups',
+  'ec2:DescribeSubnets',
+  'ec2:DescribeVpcAttribute',
+  'ec2:DescribeVpcEndpoints',
   'cloudwatch:PutMetricData',
   'redshift-data:DescribeStatement',
   'redshift-data:GetStatementResult',
@@ -100,9 +106,9 @@ export const rules: readonly Rule[] = [
       offending(
         resources,
         ({ Action, Principal }, type) =>
-          // The account's own root in a key's policy: without it nobody could change the key.
           list(Action).some((action) => action.includes('*')) &&
-          !(type === 'aws_kms_key' && /:root"/.test(JSON.stringify(Principal))),
+          // In a key's policy: the account's own root, without which nobody could change it, and CloudWatch Logs.
+          !(type === 'aws_kms_key' && /:root"|"logs\./.test(JSON.stringify(Principal))),
         'allows a wildcard of actions',
       ),
   },
