@@ -377,6 +377,7 @@ function network(environment: Environment): Area {
       allowUnscoped([
         'ec2:DescribeAddresses',
         'ec2:DescribeAddressesAttribute',
+        'ec2:DescribeAvailabilityZones',
         'ec2:DescribeFlowLogs',
         'ec2:DescribeInternetGateways',
         'ec2:DescribeNatGateways',
