@@ -1,34 +1,6 @@
 resource "aws_kms_key" "glue" {
   description             = "revision ${var.revision}"
   deletion_window_in_days = 7
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Effect    = "Allow"
-        Principal = { AWS = "arn:aws:iam::${data.aws_caller_identity.current.account_id}:root" }
-        Action    = "kms:*"
-        Resource  = "*"
-      },
-      {
-        Effect    = "Allow"
-        Principal = { Service = "logs.eu-central-1.amazonaws.com" }
-        Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
-        Resource  = "*"
-        Condition = {
-          ArnLike = {
-            "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:eu-central-1:${data.aws_caller_identity.current.account_id}:log-group:*"
-          }
-        }
-      },
-    ]
-  })
-}
-
-resource "aws_cloudwatch_log_group" "encrypted" {
-  name              = "/terraform-test/encrypted"
-  kms_key_id        = aws_kms_key.glue.arn
-  retention_in_days = var.revision == 1 ? 14 : 90
 }
 
 resource "aws_glue_security_configuration" "encrypted" {
@@ -52,8 +24,7 @@ resource "aws_glue_security_configuration" "encrypted" {
 resource "aws_glue_data_catalog_encryption_settings" "catalog" {
   data_catalog_encryption_settings {
     encryption_at_rest {
-      catalog_encryption_mode = "SSE-KMS"
-      sse_aws_kms_key_id      = aws_kms_key.glue.arn
+      catalog_encryption_mode = "SSE-KMS" # by AWS's key: the other resources' roles have no right to ours
     }
     connection_password_encryption {
       return_connection_password_encrypted = true
