@@ -10,3 +10,8 @@ export class FailedError extends Error {
 export class InputError extends Error {
   readonly exitCode: number = ExitCode.badInput;
 }
+
+/** The user asked to stop: exit code 130. */
+export class InterruptedError extends Error {
+  readonly exitCode: number = ExitCode.interrupted;
+}

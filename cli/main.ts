@@ -1,10 +1,17 @@
 #!/usr/bin/env node
 /** `trackman`: the platform's command line. Data goes to stdout, everything else to stderr. */
 import { Command, CommanderError } from 'commander';
+import { applyCommand } from './commands/apply';
 import { bootstrapCommand } from './commands/bootstrap';
+import { driftCommand } from './commands/drift';
+import { environmentCommand } from './commands/environment';
 import { localCommand } from './commands/local';
 import { migrateCommand } from './commands/migrate';
-import { ExitCode, FailedError, InputError } from './errors';
+import { planCommand } from './commands/plan';
+import { preflightCommand } from './commands/preflight';
+import { statusCommand } from './commands/status';
+import { validateCommand } from './commands/validate';
+import { ExitCode, FailedError, InputError, InterruptedError } from './errors';
 
 // The warning is about versions of the SDK to come; ours are pinned and run on every Node that we support.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
@@ -15,7 +22,14 @@ function program(): Command {
     .addHelpText('after', '\nExit codes: 0 done, 1 failed or a promise broken, 2 bad input, 130 interrupted.')
     .exitOverride() // bad usage is thrown to `main`, which knows the exit codes
     .addCommand(bootstrapCommand())
+    .addCommand(environmentCommand())
+    .addCommand(preflightCommand())
+    .addCommand(validateCommand())
+    .addCommand(planCommand())
+    .addCommand(applyCommand())
+    .addCommand(driftCommand())
     .addCommand(migrateCommand())
+    .addCommand(statusCommand())
     .addCommand(localCommand());
   inherit(trackman);
   return trackman;
@@ -37,7 +51,7 @@ async function main(): Promise<void> {
 /** Says what went wrong on stderr and returns the exit code. A defect of ours keeps its stack. */
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.badInput;
-  if (error instanceof FailedError || error instanceof InputError) {
+  if (error instanceof FailedError || error instanceof InputError || error instanceof InterruptedError) {
     process.stderr.write(`trackman: ${error.message}\n`);
     return error.exitCode;
   }

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from flask import Flask
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from emulator import accounts, administration, request_log
+from emulator import accounts, administration, request_log, web_identity
 from emulator.overlay import AwsError
 
 StartResponse = Callable[..., Any]
@@ -47,6 +47,8 @@ class Application:
         self, environ: Environ, start_response: StartResponse, signature: accounts.Signature | None
     ) -> Iterable[bytes]:
         try:
+            if signature is None and (form := web_identity.asked(environ)) is not None:
+                return web_identity.answer(form, start_response)
             _check_signature(signature)
             return self._aws(environ, start_response)
         except _UnknownService:

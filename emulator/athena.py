@@ -1,6 +1,6 @@
 """Athena's query executions. Trino runs them (trino.py); what Athena refuses is refused here.
 
-Not emulated yet: prepared statements, the workgroup's limit of scanned bytes, result reuse, views and UNLOAD. An
+Not emulated yet: PREPARE as a statement, the workgroup's limit of scanned bytes, result reuse, views and UNLOAD. An
 execution that needs one of them is refused or, for the limit and the reuse, runs without.
 """
 
@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 from moto.athena.models import AthenaBackend, WorkGroup
 
-from emulator import athena_executions, athena_parameters, athena_results, athena_runner, athena_sql
+from emulator import athena_executions, athena_parameters, athena_prepared, athena_results, athena_runner, athena_sql
 from emulator.athena_clients import client
 from emulator.athena_definitions import find_work_group
 from emulator.athena_executions import Execution, Submission
+from emulator.athena_sql import Kind
 from emulator.overlay import AwsError, Context, operation
 from emulator.trino import engine
 
@@ -57,6 +58,9 @@ def _submission(ctx: Context, params: Mapping[str, Any]) -> Submission:
     if workgroup.state == "DISABLED":
         raise _invalid(f"WorkGroup {workgroup.name} is disabled.")
     statement = athena_sql.read(params["QueryString"])
+    parameters = params.get("ExecutionParameters")
+    if statement.kind is Kind.EXECUTE:
+        statement, parameters = athena_prepared.expand(ctx, workgroup.name, statement, parameters)
     athena_parameters.check(statement, params.get("ExecutionParameters"))
     context = params.get("QueryExecutionContext") or {}
     if context.get("Catalog", athena_sql.CATALOG).lower() != athena_sql.CATALOG:
@@ -70,7 +74,7 @@ def _submission(ctx: Context, params: Mapping[str, Any]) -> Submission:
         workgroup=workgroup.name,
         query=params["QueryString"],
         statement=statement,
-        parameters=params.get("ExecutionParameters"),
+        parameters=parameters,
         context=context,
         database=context.get("Database", "default").lower(),
         result_configuration=result_configuration,

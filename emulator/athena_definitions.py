@@ -1,8 +1,8 @@
-"""Athena's workgroups, named queries and prepared statements: what moto lacks of their definitions."""
+"""Athena's workgroups and named queries: what moto lacks of their definitions."""
 
 from typing import Any
 
-from moto.athena.models import AthenaBackend, NamedQuery, PreparedStatement, WorkGroup, athena_backends
+from moto.athena.models import AthenaBackend, NamedQuery, WorkGroup, athena_backends
 from moto.core.utils import utcnow
 
 from emulator.overlay import FALL_THROUGH, AwsError, Context, operation
@@ -115,49 +115,6 @@ def delete_named_query(ctx: Context, params: dict[str, Any]) -> None:
     del _backend(ctx).named_queries[query.id]
 
 
-@operation("athena", "CreatePreparedStatement")
-def create_prepared_statement(ctx: Context, params: dict[str, Any]) -> None:
-    """Create a prepared statement; its name is its workgroup's own. (moto's is the account's.)"""
-    work_group = find_work_group(ctx, params["WorkGroup"])
-    key = (work_group.name, params["StatementName"])
-    if key in _backend(ctx).prepared_statements:
-        raise AwsError("InvalidRequestException", f"Prepared statement {key[1]} exists in workgroup {key[0]} already")
-    _backend(ctx).prepared_statements[key] = PreparedStatement(
-        params["StatementName"], work_group, params["QueryStatement"], params.get("Description", "")
-    )
-
-
-@operation("athena", "GetPreparedStatement")
-def get_prepared_statement(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
-    """Describe a prepared statement."""
-    statement = find_prepared_statement(ctx, params["WorkGroup"], params["StatementName"])
-    return {
-        "PreparedStatement": {
-            "StatementName": statement.statement_name,
-            "QueryStatement": statement.query_statement,
-            "WorkGroupName": statement.workgroup.name,
-            "Description": statement.description,
-            "LastModifiedTime": statement.last_modified_time,
-        }
-    }
-
-
-@operation("athena", "UpdatePreparedStatement")
-def update_prepared_statement(ctx: Context, params: dict[str, Any]) -> None:
-    """Change a prepared statement's text."""
-    statement = find_prepared_statement(ctx, params["WorkGroup"], params["StatementName"])
-    statement.query_statement = params["QueryStatement"]
-    statement.description = params.get("Description", statement.description)
-    statement.last_modified_time = utcnow()
-
-
-@operation("athena", "DeletePreparedStatement")
-def delete_prepared_statement(ctx: Context, params: dict[str, Any]) -> None:
-    """Delete a prepared statement."""
-    find_prepared_statement(ctx, params["WorkGroup"], params["StatementName"])
-    del _backend(ctx).prepared_statements[params["WorkGroup"], params["StatementName"]]
-
-
 @operation("athena", "ListTagsForResource")
 def list_tags(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     """The tags of a resource; moto refuses those that have none."""
@@ -169,14 +126,6 @@ def find_work_group(ctx: Context, name: str) -> WorkGroup:
     if name not in _backend(ctx).work_groups:
         raise AwsError("InvalidRequestException", f"WorkGroup {name} is not found.")
     return _backend(ctx).work_groups[name]
-
-
-def find_prepared_statement(ctx: Context, work_group: str, name: str) -> PreparedStatement:
-    """The prepared statement of that name in a workgroup; refused as Athena does when there is none."""
-    statement = _backend(ctx).prepared_statements.get((work_group, name))
-    if statement is None:
-        raise AwsError("ResourceNotFoundException", f"PreparedStatement {name} was not found in workGroup {work_group}")
-    return statement
 
 
 def _backend(ctx: Context) -> AthenaBackend:

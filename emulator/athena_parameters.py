@@ -47,6 +47,11 @@ def _check_parameter(position: int, parameter: str) -> None:
             "satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater "
             f"than or equal to 1] (parameter {position} has {len(parameter)} characters)"
         )
+    check_literal(position, parameter)
+
+
+def check_literal(position: int, parameter: str) -> None:
+    """Refuse what is no literal; `position` counts from 1."""
     if not _is_literal(parameter):
         raise _invalid(
             f"Execution parameter {position} is not a SQL literal: {parameter!r}. "

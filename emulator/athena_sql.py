@@ -39,6 +39,7 @@ class Kind(Enum):
     SHOW_COLUMNS = "SHOW_COLUMNS", "UTILITY"
     DESCRIBE_TABLE = "DESCRIBE_TABLE", "UTILITY"
     EXPLAIN = "EXPLAIN", "UTILITY"
+    EXECUTE = "EXECUTE", "DML"  # of a prepared statement, which takes its place
 
 
 # By the words that a statement begins with; longer beginnings first.
@@ -64,6 +65,7 @@ _KINDS: dict[tuple[str, ...], Kind] = {
     ("DESCRIBE",): Kind.DESCRIBE_TABLE,
     ("DESC",): Kind.DESCRIBE_TABLE,
     ("EXPLAIN",): Kind.EXPLAIN,
+    ("EXECUTE",): Kind.EXECUTE,
 }
 
 # What Athena has and the emulator not yet: refused by name, so that nobody takes it for Athena's refusal.
@@ -75,7 +77,6 @@ _NOT_EMULATED = [
     ("DEALLOCATE",),
     ("DESCRIBE", "VIEW"),
     ("DROP", "VIEW"),
-    ("EXECUTE",),
     ("MSCK",),
     ("OPTIMIZE",),
     ("PREPARE",),

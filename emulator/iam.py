@@ -21,7 +21,7 @@ from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 
-from emulator import iam_kms, iam_resources, iam_s3, request_log
+from emulator import iam_conditions, iam_kms, iam_resources, iam_s3, request_log
 from emulator.iam_identities import Identity, find_role, identify
 from emulator.iam_policy import Context, Decision, Effect, Policies, Principal, Request, decide, evaluate
 from emulator.iam_resources import Need
@@ -72,7 +72,12 @@ def _authorize(response: BaseResponse, _request_class: type, _resource: str = "*
     _refuse_expired(response, identity)
     context = {**identity.context, **_request_context(response)}
     s3_request = _s3_request(response) if isinstance(response, S3Response) else None
-    needs = iam_s3.needs(s3_request) if s3_request else _needs(_call(response))
+    if s3_request:
+        needs = iam_s3.needs(s3_request)
+    else:
+        call = _call(response)
+        needs = _needs(call)
+        context |= iam_conditions.request_keys(call)
     decisions = [(need, _decide(need, identity, context)) for need in needs]
     refused = [(need, decision) for need, decision in decisions if not decision.allowed]
     _log(identity, decisions)
@@ -179,7 +184,8 @@ def _request_context(response: BaseResponse) -> dict[str, str]:
 def _decide(need: Need, identity: Identity, context: Mapping[str, Any]) -> Decision:
     if need.action in _ALWAYS_ALLOWED:
         return Decision(True)
-    request = Request(identity.principal, need.action, need.resource, {**context, **need.context})
+    keys = {**context, **iam_conditions.resource_keys(need.resource), **need.context}
+    request = Request(identity.principal, need.action, need.resource, keys)
     return decide(request, policies_on(need.action, need.resource, identity))
 
 
@@ -214,7 +220,7 @@ def _guard(action: str, resource: str) -> _Guard:
         return _Guard(role and role.assume_role_policy_document, account, "role trust policy", must_allow=True)
     if resource.startswith("arn:aws:s3:::"):
         owned = iam_s3.find_bucket(resource.removeprefix("arn:aws:s3:::").partition("/")[0])
-        if owned is None:
+        if owned is None or action == "s3:CreateBucket":  # S3 itself says that a name is taken
             return _Guard()
         account, bucket = owned
         return _Guard(bucket.policy.decode() if bucket.policy else None, account)

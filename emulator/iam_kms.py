@@ -38,9 +38,12 @@ def use(
     """
     if not key or "alias/aws/" in key:
         return []
-    context = {"kms:viaservice": f"{via}.{region}.amazonaws.com"}
+    # A grant that a service asks for is for a resource of AWS's, a database or the like, to go on using the key.
+    context = {"kms:viaservice": f"{via}.{region}.amazonaws.com", "kms:grantisforawsresource": "true"}
     for name, value in (encryption_context or {}).items():
         context[f"kms:encryptioncontext:{name.lower()}"] = value
+    if "kms:CreateGrant" in actions:
+        context["kms:grantisforawsresource"] = "true"
     arn = kms_key_arn(account, region, key)
     return [Need(action, arn, context, via) for action in actions]
 
@@ -134,7 +137,7 @@ def _parameter_arn(call: Call, name: str) -> str:
 # --- RDS
 
 
-def _create_instance(call: Call) -> list[Need]:
+def _instance_keys(call: Call) -> list[Need]:
     """RDS goes on to use the keys by a grant; the master secret is created in the caller's name."""
     lasting = [call.text(name) for name in ("KmsKeyId", "PerformanceInsightsKMSKeyId")]
     secret = call.text("MasterUserSecretKmsKeyId")
@@ -160,7 +163,8 @@ def _catalog(call: Call) -> list[Need]:
 
 
 _USES: dict[str, Callable[[Call], list[Need]]] = {
-    "rds:CreateDBInstance": _create_instance,
+    "rds:CreateDBInstance": _instance_keys,
+    "rds:ModifyDBInstance": _instance_keys,
     "secretsmanager:CreateSecret": _create_secret,
     "secretsmanager:GetSecretValue": _read_secret,
     "secretsmanager:PutSecretValue": _write_secret,

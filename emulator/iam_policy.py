@@ -32,11 +32,14 @@ class Effect(IntEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: a role's session (`arns`: session and role; `account`), or an AWS service (`service`)."""
+    """Who asks: a role's session (`arns`: session and role; `account`), an AWS service (`service`), or somebody whom an
+    identity provider vouches for (`federated`: the provider's ARN).
+    """
 
     arns: tuple[str, ...] = ()
     account: str | None = None
     service: str | None = None
+    federated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,8 @@ def _principal_matches(element: dict[str, list[str]], principal: Principal) -> E
     """ALLOW when the principal itself is named, DELEGATE when only its account is, else NONE."""
     if principal.service is not None:
         return Effect.ALLOW if principal.service in element.get("Service", []) else Effect.NONE
+    if principal.federated is not None:
+        return Effect.ALLOW if principal.federated in element.get("Federated", []) else Effect.NONE
     named = element.get("AWS", []) + element.get("*", [])
     if "*" in named or any(arn in named for arn in principal.arns):
         return Effect.ALLOW

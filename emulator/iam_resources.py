@@ -15,7 +15,7 @@ from moto.iam.models import iam_backends
 from moto.kms.models import Key, kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from emulator import athena_executions, redshift_statements, redshift_store
+from emulator import athena_executions, athena_sql, iam_conditions, iam_ec2, redshift_statements, redshift_store
 from emulator.iam_policy import Context
 
 
@@ -66,9 +66,10 @@ class Call:
 def needs(call: Call) -> list[Need]:
     """Every permission that the call needs; AWS checks them in this order and names the first that is missing."""
     resources = _RESOURCES.get(call.service, _any)(call)
-    action, context = f"{call.service}:{call.operation}", _context(call)
+    operation = _budgets_action(call.operation) if call.service == "budgets" else call.operation
+    action, context = f"{call.service}:{operation}", _context(call)
     own = [Need(action, resource, context) for resource in resources]
-    return own + _passed_roles(call)
+    return own + _tagging(call) + _passed_roles(call) + _executed_statement(call)
 
 
 def _context(call: Call) -> Context:
@@ -76,6 +77,8 @@ def _context(call: Call) -> Context:
     if call.service == "redshift-data" and (statement_id := call.text("Id")):
         statement = redshift_statements.find(call.account, call.region, statement_id)
         return {"redshift-data:statement-owner-iam-userid": statement.submission.owner} if statement else {}
+    if (call.service, call.operation) == ("cloudwatch", "PutMetricData"):
+        return {"cloudwatch:namespace": call.text("Namespace") or ""}
     if (call.service, call.operation) in (("ec2", "CreateTags"), ("ec2", "DeleteTags")):
         return {"aws:tagkeys": [key for name, key in call.parameters.items() if re.fullmatch(r"Tag\.\d+\.Key", name)]}
     return {}
@@ -129,28 +132,6 @@ def _glue_in_database(call: Call, catalog: str) -> list[str]:
 # --- The other services
 
 
-_EC2_CREATED = {"CreateNetworkInterface": "network-interface/*"}
-_EC2_NAMED = {"SubnetId": "subnet", "SecurityGroupId": "security-group", "NetworkInterfaceId": "network-interface"}
-
-
-def _ec2(call: Call) -> list[str]:
-    """Network interfaces, with what they are made from, and their tags; all else is asked for on everything."""
-    if call.operation in ("CreateTags", "DeleteTags"):
-        ids = [value for name, value in call.parameters.items() if re.fullmatch(r"ResourceId\.\d+", name)]
-        if all(each.startswith("eni-") for each in ids):
-            return [call.arn(f"network-interface/{each}") for each in ids]
-    if not call.operation.endswith("NetworkInterface"):
-        return ["*"]
-    named = [
-        call.arn(f"{kind}/{value}")
-        for parameter, kind in _EC2_NAMED.items()
-        for name, value in call.parameters.items()
-        if re.fullmatch(rf"{parameter}(\.\d+)?", name)
-    ]
-    created = _EC2_CREATED.get(call.operation)
-    return named + ([call.arn(created)] if created else [])
-
-
 def _athena(call: Call) -> list[str]:
     if tagged := call.text("ResourceARN"):
         return [tagged]
@@ -170,6 +151,16 @@ def _athena_workgroups(call: Call) -> list[str]:
     found = {execution.submission.workgroup for execution in executions if execution}
     found |= {queries[each].workgroup.name for each in query_ids if each in queries}
     return sorted(found) or [call.text("WorkGroup", "Name") or "primary"]
+
+
+def _executed_statement(call: Call) -> list[Need]:
+    """EXECUTE takes the prepared statement from the workgroup."""
+    if f"{call.service}:{call.operation}" != "athena:StartQueryExecution":
+        return []
+    beginning = athena_sql.tokenize(call.text("QueryString") or "")[:1]
+    if not beginning or beginning[0].upper != "EXECUTE":
+        return []
+    return [Need("athena:GetPreparedStatement", workgroup) for workgroup in _athena(call)]
 
 
 def _secretsmanager(call: Call) -> list[str]:
@@ -225,7 +216,7 @@ def _logs(call: Call) -> list[str]:
         return [arn]
     group = call.text("logGroupName")
     if group is None:
-        return ["*"]
+        return [call.arn("log-group::log-stream:")] if call.operation == "DescribeLogGroups" else ["*"]
     return [call.arn(f"log-group:{group}:log-stream:{call.text('logStreamName') or ''}")]
 
 
@@ -260,6 +251,10 @@ def _redshift_serverless(call: Call) -> list[str]:
 def _iam(call: Call) -> list[str]:
     if role := call.text("RoleName"):
         return [role_arn(call.account, role)]
+    if policy := call.text("PolicyName"):
+        return [f"arn:aws:iam::{call.account}:policy{call.text('Path') or '/'}{policy}"]
+    if url := call.text("Url"):
+        return [f"arn:aws:iam::{call.account}:oidc-provider/{url.removeprefix('https://')}"]
     return [call.text("PolicyArn", "OpenIDConnectProviderArn") or "*"]
 
 
@@ -267,9 +262,58 @@ def _sts(call: Call) -> list[str]:
     return [call.text("RoleArn") or "*"]
 
 
+# --- What watches the others
+
+
+def _cloudwatch(call: Call) -> list[str]:
+    if tagged := call.text("ResourceARN"):
+        return [tagged]
+    dashboards = call.texts("DashboardNames") or [call.text("DashboardName")]
+    if "Dashboard" in call.operation:
+        return [f"arn:aws:cloudwatch::{call.account}:dashboard/{name}" for name in dashboards if name] or ["*"]
+    if "Alarm" in call.operation:
+        names = call.texts("AlarmNames") or [call.text("AlarmName") or "*"]
+        return [call.arn(f"alarm:{name}") for name in names]
+    return ["*"]
+
+
+def _sns(call: Call) -> list[str]:
+    """A subscription is asked for by its topic: the ARN less its last part."""
+    if subscription := call.text("SubscriptionArn"):
+        return [subscription.rpartition(":")[0]]
+    named = call.text("TopicArn", "ResourceArn", "TargetArn")
+    if named is None and (name := call.text("Name")):
+        named = call.arn(name)
+    return [named or "*"]
+
+
+def _events(call: Call) -> list[str]:
+    if tagged := call.text("ResourceARN"):
+        return [tagged]
+    name = call.text("Rule", "Name")
+    return [call.arn(f"rule/{name}")] if name else ["*"]
+
+
+def _budgets(call: Call) -> list[str]:
+    if tagged := call.text("ResourceARN"):
+        return [tagged]
+    name = call.text("BudgetName", "Budget.BudgetName", "NewBudget.BudgetName")
+    return [f"arn:aws:budgets::{call.account}:budget/{name or '*'}"]
+
+
+def _budgets_action(operation: str) -> str:
+    """Budgets' permissions are not named after its operations, but for those on tags."""
+    if "Resource" in operation:
+        return operation
+    return "ViewBudget" if operation.startswith("Describe") else "ModifyBudget"
+
+
 _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "athena": _athena,
-    "ec2": _ec2,
+    "budgets": _budgets,
+    "cloudwatch": _cloudwatch,
+    "ec2": iam_ec2.resources,
+    "events": _events,
     "glue": _glue,
     "iam": _iam,
     "kms": _kms,
@@ -278,9 +322,19 @@ _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "redshift-data": _redshift_data,
     "redshift-serverless": _redshift_serverless,
     "secretsmanager": _secretsmanager,
+    "sns": _sns,
     "ssm": _ssm,
     "sts": _sts,
 }
+
+
+# --- ec2:CreateTags: who creates something with tags must be allowed to tag it
+
+
+def _tagging(call: Call) -> list[Need]:
+    if call.service != "ec2" or not iam_conditions.request_tags(call.parameters):
+        return []
+    return [Need("ec2:CreateTags", resource) for resource in iam_ec2.created(call)]
 
 
 # --- iam:PassRole: who hands a role to a service must be allowed to

@@ -6,7 +6,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 
-from emulator import postgres, rds_parameter_groups
+from emulator import postgres, rds_options, rds_parameter_groups
 from emulator.overlay import FALL_THROUGH, AwsError, Context, not_emulated, operation
 from emulator.rds_instance import CA, CA_IDENTIFIER, DBInstance
 
@@ -40,6 +40,7 @@ def create_instance(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
         _check_port(params["Port"])
     if "DBParameterGroupName" in params:
         _check_family(ctx, params["DBParameterGroupName"], request["EngineVersion"])
+    rds_options.check(ctx, params)
     instance = ctx.response.backend.create_db_instance(request)
     instance.launch()
     return {"DBInstance": instance}
@@ -47,7 +48,7 @@ def create_instance(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
 
 @operation("rds", "ModifyDBInstance")
 def modify_instance(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
-    """Change an instance at once, whether or not ApplyImmediately is given."""
+    """Change an instance: what RDS keeps for the maintenance window only if ApplyImmediately is given."""
     instance = _available_instance(ctx, params["DBInstanceIdentifier"])
     if "EngineVersion" in params:
         version = _engine_version(params["EngineVersion"])
@@ -72,6 +73,8 @@ def modify_instance(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
         _check_port(params["DBPortNumber"])
     if "DBParameterGroupName" in params:
         _check_family(ctx, params["DBParameterGroupName"], instance.engine_version)
+    rds_options.check(ctx, params, instance)
+    rds_options.wait_for_window(params, ctx.response.params, instance)
     return FALL_THROUGH
 
 
@@ -85,7 +88,7 @@ def reboot_instance(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
 
 @operation("rds", "DeleteDBInstance")
 def delete_instance(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
-    """Stop the server and delete its data. A final snapshot is only noted down."""
+    """Stop the server and delete its data. A final snapshot is described, but holds nothing."""
     if not params.get("SkipFinalSnapshot") and "FinalDBSnapshotIdentifier" not in params:
         raise AwsError(
             "InvalidParameterCombination",

@@ -56,6 +56,7 @@ class DBInstance(moto.rds.models.DBInstance):
         self.dbi_resource_id = "db-" + _random(string.ascii_uppercase + string.digits, 26)
         self.port = options.get("port", 0)
         self.status = "creating"
+        self.pending_modified_values: dict[str, Any] = {}
 
         self._major_version = int(self.engine_version.split(".")[0])
         self._directory = settings.current().directory("rds") / self.dbi_resource_id
@@ -87,6 +88,10 @@ class DBInstance(moto.rds.models.DBInstance):
                 "ParameterApplyStatus": "in-sync" if in_sync else "pending-reboot",
             }
         ]
+
+    def usage(self) -> tuple[int, float]:
+        """Of the server: bytes on disk, seconds of CPU time (see PostgresServer.usage)."""
+        return self._server.usage()
 
     def launch(self) -> None:
         """Start the server; the instance is `creating` until it accepts connections, then `available`."""

@@ -9,11 +9,11 @@ from emulator.overlay import FALL_THROUGH, AwsError, Context, operation
 
 @operation("rds", "CreateDBSubnetGroup")
 def create_subnet_group(ctx: Context, params: dict[str, Any]) -> Any:
-    """Refuse a name that is taken and subnets in fewer than two zones; moto does the rest."""
+    """Refuse a name that is taken, and subnets in two networks or in one zone; moto does the rest."""
     name = params["DBSubnetGroupName"]
     if name in ctx.response.backend.subnet_groups:
         raise AwsError("DBSubnetGroupAlreadyExists", f"DB subnet group {name} already exists")
-    _check_zones(_subnets(ctx, params["SubnetIds"]))
+    _check(_subnets(ctx, params["SubnetIds"]))
     return FALL_THROUGH
 
 
@@ -22,7 +22,7 @@ def modify_subnet_group(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Change subnets and description. (moto's own loses the group.)"""
     group = ctx.response.backend.describe_db_subnet_groups(params["DBSubnetGroupName"])[0]
     subnets = _subnets(ctx, params["SubnetIds"])
-    _check_zones(subnets)
+    _check(subnets)
     group.subnets = subnets
     group.description = params.get("DBSubnetGroupDescription", group.description)
     return {"DBSubnetGroup": group}
@@ -48,7 +48,10 @@ def _subnets(ctx: Context, subnet_ids: list[str]) -> list[Any]:
     return [ec2.get_subnet(subnet_id) for subnet_id in subnet_ids]
 
 
-def _check_zones(subnets: list[Any]) -> None:
+def _check(subnets: list[Any]) -> None:
+    networks = {subnet.vpc_id for subnet in subnets}
+    if len(networks) > 1:
+        raise AwsError("InvalidSubnet", f"The subnets of a group must be in one VPC, not in {', '.join(networks)}")
     zones = {subnet.availability_zone for subnet in subnets}
     if len(zones) < 2:
         raise AwsError(

@@ -29,7 +29,7 @@ export class GlueSecurity extends Construct {
     private readonly props: GlueSecurityProps,
   ) {
     super(scope, id);
-    const { name, location, key } = props;
+    const { name, key } = props;
     if (key.arn === undefined) return;
     this.configuration = new GlueSecurityConfiguration(this, 'configuration', {
       name,
@@ -39,12 +39,6 @@ export class GlueSecurity extends Construct {
         s3Encryption: { s3EncryptionMode: 'SSE-KMS', kmsKeyArn: key.arn },
       },
     }).name;
-    key.allowService({
-      service: `logs.${location.region}.amazonaws.com`,
-      // What CloudWatch Logs asks for before it takes a key.
-      actions: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
-      conditions: { ArnLike: { 'kms:EncryptionContext:aws:logs:arn': arn('logs', location, 'log-group:*') } },
-    });
   }
 
   /**

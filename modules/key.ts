@@ -3,12 +3,12 @@ import { KmsKey } from '@cdktf/provider-aws/lib/kms-key';
 import { Lazy } from 'cdktf';
 import { Construct } from 'constructs';
 import { policyDocument, type Conditions, type Grantee } from './grantee';
+import { arn, type Location } from './naming';
 
 export interface KeyProps {
   /** Name by which people find it: the alias is `alias/<name>`. */
   readonly name: string;
-  /** AWS account, 12 digits. */
-  readonly account: string;
+  readonly location: Location;
   /**
    * Who manages it: `customer` makes a key of the account's own, rotated every year, whose policy says who uses it;
    * `aws` leaves each service to its own key.
@@ -22,8 +22,6 @@ export interface KeyProps {
 export interface ServiceUse {
   /** Service principal, for example "cloudwatch.amazonaws.com". */
   readonly service: string;
-  /** @default to decrypt, and to make data keys */
-  readonly actions?: readonly string[];
   readonly conditions: Conditions;
 }
 
@@ -38,14 +36,14 @@ export class Key extends Construct {
   readonly arn: string | undefined;
   private readonly services: ServiceUse[] = [];
 
-  constructor(scope: Construct, id: string, { name, account, managedBy, deletionProtection }: KeyProps) {
+  constructor(scope: Construct, id: string, { name, location, managedBy, deletionProtection }: KeyProps) {
     super(scope, id);
     if (managedBy === 'aws') return;
     const key = new KmsKey(this, 'key', {
       description: `Encrypts what ${name} stores`,
       enableKeyRotation: true,
       deletionWindowInDays: DELETION_WINDOW_DAYS,
-      policy: Lazy.stringValue({ produce: () => this.policy(account) }), // at synth, when every module has asked
+      policy: Lazy.stringValue({ produce: () => this.policy(location) }), // at synth, when every module has asked
       lifecycle: { preventDestroy: deletionProtection },
     });
     new KmsAlias(this, 'alias', { name: `alias/${name}`, targetKeyId: key.keyId });
@@ -69,13 +67,22 @@ export class Key extends Construct {
   }
 
   /** In a key's policy the resource "*" is the key itself. */
-  private policy(account: string): string {
+  private policy({ account, region }: Location): string {
     return policyDocument([
       // What roles may do is up to their own policies. Without this statement nobody could change the key any more.
       { Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:*', Resource: '*' },
-      ...this.services.map(({ service, actions, conditions }) => ({
+      // What CloudWatch Logs asks for before it takes a key.
+      {
+        Principal: { Service: `logs.${region}.amazonaws.com` },
+        Action: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+        Resource: '*',
+        Condition: {
+          ArnLike: { 'kms:EncryptionContext:aws:logs:arn': arn('logs', { account, region }, 'log-group:*') },
+        },
+      },
+      ...this.services.map(({ service, conditions }) => ({
         Principal: { Service: service },
-        Action: actions ?? [DECRYPT, ENCRYPT],
+        Action: [DECRYPT, ENCRYPT],
         Resource: '*',
         Condition: conditions,
       })),

@@ -5,7 +5,7 @@
 import type { Environment } from '../envs/environment';
 
 export const names = {
-  /** Alias of the key, VPC, and what else there is one of. */
+  /** Alias of the key, VPC, what else there is one of, and the tag by which all of it is known. */
   platform: 'trackman',
   databases: {
     /** What the sources look like: filled by the crawler. */
@@ -73,6 +73,37 @@ export const names = {
     schema: 'app',
     masterUser: 'dataengineering_admin',
   },
+  /** What the pipelines act as, and what limits the roles that they make. */
+  access: {
+    plan: 'trackman-plan',
+    apply: 'trackman-apply',
+    policies: 'trackman-access-',
+    boundary: 'trackman-boundary',
+  },
+  /** What watches the rest. Alarms and rules are explained, by these names, in docs/runbooks/alarms.md. */
+  monitoring: {
+    topics: { page: 'trackman-page', ticket: 'trackman-ticket' },
+    freshness: { job: 'freshness', role: 'trackman-freshness', schedule: 'freshness-schedule' },
+    dashboard: 'trackman',
+    budget: 'trackman',
+    rules: {
+      jobFailed: 'trackman-job-failed',
+      backgroundJobFailed: 'trackman-background-job-failed',
+      jobLate: 'trackman-job-late',
+      crawlerFailed: 'trackman-crawler-failed',
+    },
+    alarmPrefix: 'trackman-',
+  },
+  /** Metrics that the jobs publish; they know the same names. */
+  metrics: {
+    namespace: 'Trackman',
+    /** In seconds, by Target. */
+    freshness: 'Freshness',
+    lakeTarget: 'lake',
+    /** In bytes, by Source. */
+    restartLag: 'SlotRestartLagBytes',
+    confirmedLag: 'SlotConfirmedLagBytes',
+  },
 } as const;
 
 type Named = Pick<Environment, 'name'>;
@@ -92,6 +123,20 @@ export function stateBucket(environment: Global): string {
 /** A literal of its own, not the stack's name: a state key that changes loses the state. */
 export function stateKey({ name }: Named): string {
   return `trackman-${name}/terraform.tfstate`;
+}
+
+export function accessStackName({ name }: Named): string {
+  return `trackman-access-${name}`;
+}
+
+/** Every stack of an environment: the platform's, and that of its pipelines' roles. */
+export function stackNames(environment: Named): string[] {
+  return [stackName(environment), accessStackName(environment)];
+}
+
+/** Beside the platform's, in the same bucket. */
+export function accessStateKey({ name }: Named): string {
+  return `trackman-access-${name}/terraform.tfstate`;
 }
 
 export function lakeBucket(environment: Global): string {
@@ -115,6 +160,11 @@ export function artifactsBucket(environment: Global): string {
 /** Where Athena puts results. */
 export function resultsBucket(environment: Global): string {
   return bucket('results', environment);
+}
+
+/** ARN pattern of every bucket of the environment, the state's too. */
+export function bucketArns(environment: Global): string {
+  return `arn:aws:s3:::${bucket('*', environment)}`;
 }
 
 function bucket(purpose: string, { name, account }: Global): string {
@@ -163,6 +213,22 @@ export function arn(service: string, { account, region }: Location, resource: st
 
 export function roleArn({ account }: Pick<Environment, 'account'>, role: string): string {
   return `arn:aws:iam::${account}:role/${role}`;
+}
+
+export function policyArn({ account }: Pick<Environment, 'account'>, policy: string): string {
+  return `arn:aws:iam::${account}:policy/${policy}`;
+}
+
+/** Who vouches for GitHub's workflows, less the scheme. */
+export const OIDC_ISSUER = 'token.actions.githubusercontent.com';
+
+export function oidcProviderArn({ account }: Pick<Environment, 'account'>): string {
+  return `arn:aws:iam::${account}:oidc-provider/${OIDC_ISSUER}`;
+}
+
+/** The permissions boundary of every role that the platform's stack makes. */
+export function boundaryArn(environment: Pick<Environment, 'account'>): string {
+  return policyArn(environment, names.access.boundary);
 }
 
 /** ARN of an SSM parameter; the slash that its name begins with is not repeated. */

@@ -1,5 +1,3 @@
-import { AwsProvider } from '@cdktf/provider-aws/lib/provider';
-import { S3Backend, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
 import { loadPackagedQueries } from '../athena-queries/packaged-query';
 import type { Environment } from '../envs/environment';
@@ -12,6 +10,7 @@ import { GlueSecurity } from './glue-security';
 import { Key } from './key';
 import { Lake } from './lake';
 import { LakeFormation } from './lake-formation';
+import { Monitoring } from './monitoring/monitoring';
 import * as naming from './naming';
 import { names } from './naming';
 import { Network } from './network';
@@ -21,22 +20,22 @@ import { projectRoot } from './project';
 import { Secret } from './secret';
 import { ServingDb } from './serving-db';
 import { SourceConnection } from './source-connection';
+import { EnvironmentStack } from './stack';
 import { check } from './validation';
 import { Warehouse } from './warehouse';
 
 /** The platform of one environment. Read from top to bottom it is the architecture, in the order in which data flows. */
-export class Platform extends TerraformStack {
+export class Platform extends EnvironmentStack {
   constructor(scope: Construct, environment: Environment) {
-    super(scope, naming.stackName(environment));
+    super(scope, environment, { name: naming.stackName(environment), stateKey: naming.stateKey(environment) });
+    this.limitRoles(naming.boundaryArn(environment));
     this.takeSecondKey(environment);
-    this.keepStateOf(environment);
-    this.deployTo(environment);
     const { account, region, deletionProtection } = environment;
     const location = { account, region };
 
     const key = new Key(this, 'key', {
       name: names.platform,
-      account,
+      location,
       managedBy: environment.encryptionKey,
       deletionProtection,
     });
@@ -107,7 +106,7 @@ export class Platform extends TerraformStack {
       include,
     }));
     const landing = { bucket: lake.landing, prefixes: Object.values(names.feeds) };
-    new Crawler(this, 'crawler', {
+    const crawler = new Crawler(this, 'crawler', {
       name: names.crawler,
       roleName: names.roles.crawler,
       database: catalog.backend,
@@ -142,7 +141,7 @@ export class Platform extends TerraformStack {
     const artifacts = new JobArtifacts(this, 'artifacts', {
       bucket: lake.artifacts,
       files: artifactFiles(projectRoot),
-      scripts: Object.values(names.jobs),
+      scripts: [...Object.values(names.jobs), names.monitoring.freshness.job],
       contracts,
     });
     const { jobs } = new Pipeline(this, 'pipeline', {
@@ -156,7 +155,7 @@ export class Platform extends TerraformStack {
       schedules: environment.schedules,
       workers: environment.sparkJobs,
       budgets: environment.latency,
-      snapshotDays: 7, // a value of the environment: lake.snapshotDays
+      snapshotDays: environment.lake.snapshotDays,
     });
 
     const { analysts } = new Analytics(this, 'analytics', {
@@ -184,6 +183,27 @@ export class Platform extends TerraformStack {
       retentionDays: environment.logs.retentionDays,
       schemas: [catalog.lake, catalog.marts],
       deletionProtection,
+    });
+
+    new Monitoring(this, 'monitoring', {
+      location,
+      key,
+      artifacts,
+      security,
+      tables: lake.tables,
+      lake: catalog.lake,
+      jobs: [jobs.ingest, jobs.publish, jobs.migrate],
+      backgroundJobs: [jobs.ingestFiles, jobs.maintain],
+      measuringJobs: [jobs.ingest],
+      crawler,
+      sources: contracts.map(({ source }) => source),
+      servingDb,
+      workgroups: Object.values(names.workgroups),
+      pipelineMinutes: environment.schedules.pipeline.everyMinutes,
+      promise: environment.latency,
+      subscribers: environment.alarms,
+      limits: environment.alarms,
+      monthlyBudgetUsd: environment.budget.monthlyUsd,
     });
 
     // Who may do what.
@@ -225,26 +245,6 @@ export class Platform extends TerraformStack {
       value: deletionProtection,
       expected: `true, for ${name} is not one of the destroyable environments: ${destroyable.join(', ')}`,
       remedy: `set it in envs/${name}.ts; if its data may really be lost, add ${name} to destroyable in cdktf.json`,
-    });
-  }
-
-  private keepStateOf(environment: Environment): void {
-    new S3Backend(this, {
-      bucket: naming.stateBucket(environment),
-      key: naming.stateKey(environment),
-      region: environment.region,
-      encrypt: true,
-      allowedAccountIds: [environment.account],
-    });
-    // cdktf has no property for it: a lock object beside the state keeps a second apply out.
-    this.addOverride('terraform.backend.s3.use_lockfile', true);
-  }
-
-  private deployTo({ name, account, region, tags }: Environment): void {
-    new AwsProvider(this, 'aws', {
-      region,
-      allowedAccountIds: [account],
-      defaultTags: [{ tags: { platform: 'trackman', environment: name, ...tags } }],
     });
   }
 }

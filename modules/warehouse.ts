@@ -103,14 +103,8 @@ export class Warehouse extends Construct {
   }
 
   private addNamespace(props: WarehouseProps): RedshiftserverlessNamespace {
-    const { location, key } = props;
+    const { key } = props;
     const logGroup = (log: string): string => redshiftLogGroup(props.namespace, log);
-    key.allowService({
-      service: `logs.${location.region}.amazonaws.com`,
-      conditions: {
-        ArnLike: { 'kms:EncryptionContext:aws:logs:arn': arn('logs', location, `log-group:${logGroup('*')}`) },
-      },
-    });
     // Redshift would make the groups itself, to be kept for ever.
     const logGroups = LOGS.map(
       (log) =>

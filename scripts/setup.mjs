@@ -2,6 +2,8 @@
  * Brings a checkout to where `npm start` and `npm test` run: prerequisites, Node's packages, Python, Java, Spark and
  * Trino, the jobs' archives, the compiled CLI. Needs nothing but Node's own modules. What is there already is left
  * alone; where everything is, is written to .local/toolchain.json.
+ *
+ * `node scripts/setup.mjs deploy` sets up only what synthesis and Terraform need: none of the engines.
  */
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -22,26 +24,37 @@ import { compile } from './setup/typescript.mjs';
 const repository = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const local = path.join(repository, '.local');
 
-async function setUp() {
+/** Components of each part; undefined: all. */
+const PARTS = { all: undefined, deploy: ['jobWheels', 'jobLibraries'] };
+
+async function setUp(part) {
+  if (!(part in PARTS)) throw new SetupError(`no part "${part}": expected one of ${Object.keys(PARTS).join(', ')}`);
   const progress = new Progress();
   const { python } = await checkPrerequisites();
   await removeLeftovers();
   await exclusively(
     repository,
-    () => setUpCheckout(python, progress),
+    () => setUpCheckout(python, PARTS[part], progress),
     () => progress.waiting('this checkout'),
   );
   progress.finish();
 }
 
-async function setUpCheckout(python, progress) {
+async function setUpCheckout(python, wanted, progress) {
+  const components = toolchain(repository, python);
+  const names = wanted ?? Object.keys(components);
   const [directories, terraformCliConfig] = await Promise.all([
-    provideAll(toolchain(repository, python), progress),
+    provideAll(Object.fromEntries(names.map((name) => [name, components[name]])), progress),
     configureTerraform(repository, python, progress),
     installNodeModules(repository, progress).then(() => compile(repository, progress)),
   ]);
+  const common = { ...copyJobArchives(repository, directories), terraformCliConfig };
+  writeToolchain(wanted ? common : { ...common, ...enginesAndTools(directories) });
+}
+
+function enginesAndTools(directories) {
   linkRuff(directories.devTools);
-  writeToolchain({
+  return {
     emulatorPython: path.join(directories.emulatorPython, 'bin/python'),
     gluePython: path.join(directories.gluePython, 'bin/python'),
     pythonShellPython: path.join(directories.pythonShellPython, 'bin/python'),
@@ -50,13 +63,11 @@ async function setUpCheckout(python, progress) {
     java25: javaHome(directories.java25),
     sparkJars: directories.sparkJars,
     trino: directories.trino,
-    ...copyJobArchives(repository, directories),
     jobModules: directories.jobModules,
-    terraformCliConfig,
-  });
+  };
 }
 
-/** The directories of all components, by their names. */
+/** The directories of components, by their names. */
 async function provideAll(components, progress) {
   const provided = Object.entries(components).map(async ([name, component]) => [
     name,
@@ -87,7 +98,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 try {
-  await setUp();
+  await setUp(process.argv[2] ?? 'all');
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   console.error(`set-up: ${error.message}`);

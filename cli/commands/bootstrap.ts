@@ -4,25 +4,37 @@ import {
   HeadBucketCommand,
   NotFound,
   PutBucketEncryptionCommand,
+  PutBucketLifecycleConfigurationCommand,
   PutBucketPolicyCommand,
   PutBucketVersioningCommand,
   PutPublicAccessBlockCommand,
   S3Client,
   type BucketLocationConstraint,
+  type CreateBucketCommandInput,
 } from '@aws-sdk/client-s3';
 import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { Command } from 'commander';
 import type { Environment } from '../../envs/environment';
-import { servingCaParameter, stateBucket } from '../../modules/naming';
+import { accessStackName, servingCaParameter, stateBucket } from '../../modules/naming';
+import { requireAccount } from '../aws/account';
 import { environmentArgument } from '../environment-argument';
 import { InputError } from '../errors';
+import { step } from '../progress';
+import { synth } from '../terraform/cdktf';
+import { inTemporaryDirectory, planFile } from '../terraform/plan-files';
+import { headline, isEmpty } from '../terraform/plan-summary';
+import type { Report } from '../terraform/process';
+import { SynthesizedStack } from '../terraform/stack';
 
 const BEGIN = '-----BEGIN CERTIFICATE-----';
+
+/** For how long a state that was replaced can be restored, in days. */
+const STATE_VERSION_DAYS = 90;
 
 export function bootstrapCommand(): Command {
   return new Command('bootstrap')
     .description(
-      'creates what must exist before the first apply: the state bucket and the authority of RDS certificates',
+      "creates, as an administrator, what must exist before a pipeline's first apply: the state's bucket, the authority of RDS certificates, and the stack of the pipelines' roles",
     )
     .addArgument(environmentArgument())
     .option(
@@ -30,14 +42,22 @@ export function bootstrapCommand(): Command {
       "PEM bundle of the authorities that sign RDS certificates in the environment's region (AWS publishes it as <region>-bundle.pem); needed once",
     )
     .action(async (environment: Environment, options: { rdsCa?: string }) => {
-      for (const done of await bootstrap(environment, options.rdsCa)) process.stderr.write(`  ${done}\n`);
+      const { result } = await step(`bootstrap ${environment.name}`, (report) =>
+        bootstrap(environment, report, options.rdsCa),
+      );
+      for (const done of result) process.stderr.write(`  ${done}\n`);
     });
 }
 
 /** Idempotent; returns what was done, a line each. Without a file the certificates that are there are kept. */
-export async function bootstrap(environment: Environment, rdsCaFile?: string): Promise<string[]> {
+export async function bootstrap(environment: Environment, report: Report, rdsCaFile?: string): Promise<string[]> {
   const pem = rdsCaFile === undefined ? undefined : readCertificates(rdsCaFile);
-  return [await ensureStateBucket(environment), await ensureServingCa(environment, pem)];
+  await requireAccount(environment);
+  return [
+    await ensureStateBucket(environment),
+    await ensureServingCa(environment, pem),
+    await ensureAccess(environment, report),
+  ];
 }
 
 function readCertificates(file: string): string {
@@ -52,8 +72,7 @@ async function ensureStateBucket(environment: Environment): Promise<string> {
   const ExpectedBucketOwner = environment.account;
   const existed = await bucketExists(s3, Bucket, ExpectedBucketOwner);
   if (!existed) {
-    const LocationConstraint = environment.region as BucketLocationConstraint;
-    await s3.send(new CreateBucketCommand({ Bucket, CreateBucketConfiguration: { LocationConstraint } }));
+    await s3.send(new CreateBucketCommand({ Bucket, ...location(environment.region) }));
   }
   const own = { Bucket, ExpectedBucketOwner };
   await s3.send(new PutBucketVersioningCommand({ ...own, VersioningConfiguration: { Status: 'Enabled' } }));
@@ -76,8 +95,31 @@ async function ensureStateBucket(environment: Environment): Promise<string> {
       },
     }),
   );
+  await s3.send(
+    new PutBucketLifecycleConfigurationCommand({
+      ...own,
+      LifecycleConfiguration: {
+        Rules: [
+          {
+            ID: 'old-versions',
+            Status: 'Enabled',
+            Filter: { Prefix: '' },
+            NoncurrentVersionExpiration: { NoncurrentDays: STATE_VERSION_DAYS },
+            Expiration: { ExpiredObjectDeleteMarker: true }, // each lock that was released leaves one
+            AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
+          },
+        ],
+      },
+    }),
+  );
   await s3.send(new PutBucketPolicyCommand({ ...own, Policy: JSON.stringify(tlsOnly(Bucket)) }));
   return `state bucket ${Bucket}: ${existed ? 'was there, settings confirmed' : 'created'}`;
+}
+
+/** S3's first region is named by leaving it out. */
+function location(region: string): Partial<CreateBucketCommandInput> {
+  if (region === 'us-east-1') return {};
+  return { CreateBucketConfiguration: { LocationConstraint: region as BucketLocationConstraint } };
 }
 
 async function bucketExists(s3: S3Client, Bucket: string, ExpectedBucketOwner: string): Promise<boolean> {
@@ -121,4 +163,18 @@ async function ensureServingCa(environment: Environment, pem: string | undefined
   // The advanced tier holds up to 8 KiB: a region's bundle is larger than the standard tier's 4.
   await ssm.send(new PutParameterCommand({ Name, Value: pem, Type: 'String', Tier: 'Advanced', Overwrite: true }));
   return `parameter ${Name}: ${pem.split(BEGIN).length - 1} certificate(s)`;
+}
+
+/** The stack of the pipelines' roles, which no pipeline may change. */
+async function ensureAccess(environment: Environment, report: Report): Promise<string> {
+  await synth(report);
+  const stack = new SynthesizedStack(accessStackName(environment));
+  await stack.init(report);
+  return inTemporaryDirectory(async (directory) => {
+    const file = planFile(directory, stack.name);
+    const summary = await stack.plan(file, report);
+    if (isEmpty(summary)) return `stack ${stack.name}: was there, as declared`;
+    await stack.apply(file, report);
+    return `stack ${headline(summary)}: applied`;
+  });
 }

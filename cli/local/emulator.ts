@@ -1,32 +1,21 @@
 /** Starts and stops the embedded AWS, a process of its own that owns every engine. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FailedError } from '../errors';
 import { eachLine } from '../progress';
 import { projectRoot } from '../../modules/project';
 import { poll } from '../aws/poll';
+import { localDirectory, toolchain } from '../toolchain';
 
-/** Everything local lives here and is made anew by each start. */
-export const localDirectory = join(projectRoot, '.local');
 const dataDirectory = join(localDirectory, 'emulator');
 const logFile = join(localDirectory, 'emulator.log');
-
-/** What set-up installed; see scripts/setup.mjs. */
-interface Toolchain {
-  readonly emulatorPython: string;
-  readonly terraformCliConfig: string;
-}
 
 export interface Emulator {
   readonly endpoint: string;
   readonly pid: number;
   /** PEM file of the authority that signs its databases' certificates. */
   readonly caFile: string;
-}
-
-export function toolchain(): Toolchain {
-  return JSON.parse(readFileSync(join(localDirectory, 'toolchain.json'), 'utf8')) as Toolchain;
 }
 
 /** A running emulator that ends with this process, however this process ends, unless it is kept. */

@@ -3,7 +3,7 @@ import type { Environment } from '../../envs/environment';
 import { ExitCode } from '../errors';
 import type { EmulatorProcess } from './emulator';
 import { exportLines, forgetSession } from './session';
-import { killTerraform } from './terraform';
+import { killTerraform } from '../terraform/process';
 
 /** Runs `work`; the emulator that it gives to `own` is stopped afterwards, or left running and its variables printed. */
 export async function withEmulator(

@@ -9,9 +9,10 @@ import { bootstrap } from '../commands/bootstrap';
 import { FailedError } from '../errors';
 import { round, step, type FinishedStep } from '../progress';
 import { verify, type VerifiedTable } from '../verify/verify';
+import { apply } from '../terraform/cdktf';
 import { EmulatorProcess } from './emulator';
+import { credentialsOf, deployJob } from './github';
 import { saveSession, useEmulator } from './session';
-import { apply } from './terraform';
 
 /** Called with each step as it ends. */
 export type Finished = (step: FinishedStep) => void;
@@ -49,12 +50,12 @@ export async function bringUp(
   const history = timed(() => loadHistory(source, shots));
   const bootstrapped = await step(
     'bootstrap',
-    () => bootstrap(environment, emulator.caFile),
+    (report) => bootstrap(environment, report, emulator.caFile),
     (done) => `${done.length} checked`,
   );
   finished(bootstrapped.finished);
-  const applied = await step(`cdktf apply ${stackName(environment)}`, (report) =>
-    apply(stackName(environment), report),
+  const applied = await step(`cdktf apply ${stackName(environment)}`, async (report) =>
+    apply(stackName(environment), report, await credentialsOf(deployJob(environment), environment)),
   );
   finished(applied.finished);
   const loaded = await step(

@@ -3,7 +3,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../../envs/environment';
 import { InputError } from '../errors';
-import { isUp, localDirectory, type Emulator } from './emulator';
+import { localDirectory } from '../toolchain';
+import { isUp, type Emulator } from './emulator';
 
 const sessionFile = join(localDirectory, 'session.json');
 

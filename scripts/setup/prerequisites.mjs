@@ -70,13 +70,13 @@ async function findPython() {
   };
 }
 
+/** Terraform, or what stands in for it: cdktf's variable, by which OpenTofu is chosen too. */
 async function checkTerraform() {
+  const program = process.env.TERRAFORM_BINARY_NAME || 'terraform';
   const how = 'Get it from developer.hashicorp.com/terraform/install or by "tfenv install".';
   let version;
   try {
-    version = JSON.parse(
-      await run('terraform', ['version', '-json'], { env: terraformEnvironment() }),
-    ).terraform_version;
+    version = JSON.parse(await run(program, ['version', '-json'], { env: terraformEnvironment() })).terraform_version;
   } catch (error) {
     return `Terraform ${NEEDED.terraform} or newer: ${lastLine(error.message)}. ${how}`;
   }

@@ -30,7 +30,7 @@ export function toolchain(repository, python) {
     `${runtimes}/python-shell-3.9/requirements.txt`,
   );
   const devTools = packages.directory(
-    { name: 'dev-tools', title: 'pytest and ruff', expectation: 'about 15 MB to download' },
+    { name: 'dev-tools', title: 'pytest, ruff and zizmor', expectation: 'about 25 MB to download' },
     'requirements-dev.txt',
   );
   const java17 = packages.directory(

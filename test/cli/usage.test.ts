@@ -13,6 +13,8 @@ test.each([
   [['nonsense'], "unknown command 'nonsense'"],
   [['bootstrap'], "missing required argument 'env'"],
   [['bootstrap', 'moon'], "There is no environment 'moon'; there is: dev, staging, prod."],
+  [['apply', 'dev'], "required option '--plan <directory>' not specified"],
+  [['preflight', 'dev', '--force'], "unknown option '--force'"],
   [['local', 'up', '--shots', '5'], "'5' is not a whole number from 1,000 to 100,000,000."],
 ])('%j is bad input: exit code 2, named on stderr, nothing on stdout', (argv, complaint) => {
   expect(trackman(...argv)).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(complaint) });
@@ -20,4 +22,16 @@ test.each([
 
 test('help is data, and not a failure', () => {
   expect(trackman('--help')).toEqual({ status: 0, stdout: expect.stringContaining('Exit codes:'), stderr: '' });
+});
+
+test('an environment’s values are lines that a workflow takes as outputs, or JSON', () => {
+  const values = {
+    account: '333333333333',
+    region: 'eu-central-1',
+    'plan-role': 'arn:aws:iam::333333333333:role/trackman-plan',
+    'apply-role': 'arn:aws:iam::333333333333:role/trackman-apply',
+  };
+  const lines = Object.entries(values).map(([name, value]) => `${name}=${value}\n`);
+  expect(trackman('environment', 'prod')).toEqual({ status: 0, stdout: lines.join(''), stderr: '' });
+  expect(JSON.parse(trackman('environment', 'prod', '--json').stdout)).toEqual(values);
 });

@@ -7,7 +7,7 @@ afterAll(async () => {
 test(
   'an interrupt in the middle of the apply ends every process and exits with 130',
   async () => {
-    const { child, outcome, seen } = launch('local', 'start', '--shots', '1000');
+    const { child, outcome, seen } = launch(['local', 'start', '--shots', '1000']);
     await seen(/aws_db_instance.*Creating/);
     expect(platformProcesses()).not.toEqual([]);
     child.kill('SIGINT');

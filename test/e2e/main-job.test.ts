@@ -1,11 +1,17 @@
 /** The main job on a small history, as `npm start -- --keep` runs it, and the commands that go on from there. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AthenaClient, UpdateWorkGroupCommand } from '@aws-sdk/client-athena';
 import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
-import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { DeleteParameterCommand, GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Client } from 'pg';
-import { MINUTE, platformProcesses, root, trackman, type Outcome } from './trackman';
+import { credentialsOf, deployJob } from '../../cli/local/github';
+import type { PlanSummary } from '../../cli/terraform/plan-summary';
+import { dev } from '../../envs/dev';
+import { names } from '../../modules/naming';
+import { MINUTE, platformProcesses, root, trackman, trackmanWith, type Outcome } from './trackman';
 
 const summaryFile = join(root, '.local', 'summary.json');
 const SHOTS = 2000;
@@ -65,6 +71,56 @@ describe('the main job', () => {
     expect(second.stderr).toContain('a local platform is up already');
   });
 
+  describe('a pipeline', () => {
+    const pullRequest = () => credentialsOf({ context: 'pull_request', role: names.access.plan }, dev);
+    const deploy = () => credentialsOf(deployJob(dev), dev);
+
+    test(
+      'of a pull request plans: the second plan is empty',
+      async () => {
+        const planned = await trackmanWith(await pullRequest(), 'plan', 'dev', '--json');
+        expect({ code: planned.code, stderr: planned.code === 0 ? '' : planned.stderr }).toEqual({
+          code: 0,
+          stderr: '',
+        });
+        for (const summary of JSON.parse(planned.stdout) as PlanSummary[]) {
+          expect(summary).toMatchObject({ create: [], update: [], replace: [], delete: [] });
+        }
+      },
+      2 * MINUTE,
+    );
+
+    test(
+      'takes back what was changed by hand, as the role that deploys and no other',
+      async () => {
+        await new AthenaClient({}).send(
+          new UpdateWorkGroupCommand({ WorkGroup: names.workgroups.analysts, Description: 'by hand' }),
+        );
+        const drifted = await trackmanWith(await pullRequest(), 'drift', 'dev');
+        expect(drifted).toMatchObject({
+          code: 1,
+          stdout: expect.stringMatching(/^ {2}update {2}aws_athena_workgroup\./m),
+          stderr: expect.stringContaining('trackman-dev differ from the code'),
+        });
+
+        const plans = mkdtempSync(join(tmpdir(), 'trackman-test-'));
+        expect(await trackmanWith(await pullRequest(), 'plan', 'dev', '--out', plans)).toMatchObject({ code: 0 });
+        expect(await trackmanWith(await pullRequest(), 'apply', 'dev', '--plan', plans)).toMatchObject({
+          code: 1,
+          stderr: expect.stringContaining('not authorized to perform'),
+        });
+        expect(await trackmanWith(await deploy(), 'apply', 'dev', '--plan', plans)).toMatchObject({ code: 0 });
+        expect(await trackmanWith(await pullRequest(), 'drift', 'dev')).toMatchObject({ code: 0 });
+      },
+      4 * MINUTE,
+    );
+
+    test('of a pull request cannot act as the role that deploys', async () => {
+      const job = { context: 'pull_request', role: names.access.apply };
+      await expect(credentialsOf(job, dev)).rejects.toThrow('Not authorized to perform sts:AssumeRoleWithWebIdentity');
+    });
+  });
+
   test(
     'an idle run keeps everything as it is',
     async () => {
@@ -72,6 +128,32 @@ describe('the main job', () => {
       expect(await trackman('local', 'verify')).toMatchObject({ code: 0 });
     },
     5 * MINUTE,
+  );
+
+  test(
+    'preflight passes; what the owners break is named, with exit code 1 and no secret',
+    async () => {
+      expect(await trackman('preflight', 'dev', '--source')).toEqual({
+        code: 0,
+        stdout: expect.stringContaining('✓ tables of trackman-backend: 5 can be followed'),
+        stderr: '',
+      });
+      const mend = await breakWhatOwnersKeep();
+      try {
+        const { code, stdout, stderr } = await trackman('preflight', 'dev', '--source');
+        expect({ code, stderr }).toEqual({
+          code: 1,
+          stderr: expect.stringMatching(/^trackman: 2 of \d+ checks failed/),
+        });
+        expect(stdout).toContain('✗ parameter /trackman/dev/backend/cidr: missing; expected an address range');
+        expect(stdout).toContain('✗ source trackman-backend: secret trackman/dev/backend is not of the form');
+        expect(stdout).toContain('✓ parameter /trackman/dev/backend/url: ');
+        expect(stdout).not.toContain('canary');
+      } finally {
+        await mend();
+      }
+    },
+    2 * MINUTE,
   );
 
   test(
@@ -96,6 +178,21 @@ describe('the main job', () => {
     MINUTE,
   );
 });
+
+/** Takes their address range away and spoils their secret; returns what puts both back. */
+async function breakWhatOwnersKeep(): Promise<() => Promise<void>> {
+  const ssm = new SSMClient({});
+  const secrets = new SecretsManagerClient({});
+  const [cidr, backend] = ['/trackman/dev/backend/cidr', 'trackman/dev/backend'];
+  const { Parameter } = await ssm.send(new GetParameterCommand({ Name: cidr }));
+  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: backend }));
+  await ssm.send(new DeleteParameterCommand({ Name: cidr }));
+  await secrets.send(new PutSecretValueCommand({ SecretId: backend, SecretString: 'canary' }));
+  return async () => {
+    await ssm.send(new PutParameterCommand({ Name: cidr, Value: Parameter!.Value!, Type: 'String' }));
+    await secrets.send(new PutSecretValueCommand({ SecretId: backend, SecretString }));
+  };
+}
 
 /** As nobody should: behind the platform's back, by the loader's credentials. */
 async function changeFacilityInServing(): Promise<void> {

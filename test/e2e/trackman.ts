@@ -13,16 +13,27 @@ export interface Outcome {
 }
 
 export function trackman(...argv: string[]): Promise<Outcome> {
-  return launch(...argv).outcome;
+  return launch(argv).outcome;
+}
+
+/** The same with further environment variables, for example credentials. */
+export function trackmanWith(env: Readonly<Record<string, string>>, ...argv: string[]): Promise<Outcome> {
+  return launch(argv, env).outcome;
 }
 
 /** @returns the child and what becomes of it; `seen` resolves once its stderr matches. */
-export function launch(...argv: string[]): {
+export function launch(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): {
   child: ChildProcess;
   outcome: Promise<Outcome>;
   seen: (pattern: RegExp) => Promise<void>;
 } {
-  const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), ...argv], { cwd: root });
+  const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), ...argv], {
+    cwd: root,
+    env: { ...process.env, ...env },
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

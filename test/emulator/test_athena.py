@@ -281,6 +281,90 @@ def test_parameters_that_athena_refuses(admin: Analyst) -> None:
     assert too_few.endswith("Incorrect number of parameters: expected 2 but found 1")
 
 
+# --- Prepared statements
+
+
+def prepare(admin: Analyst, name: str, sql: str, workgroup: str = "analysts") -> None:
+    admin.athena.create_prepared_statement(StatementName=name, WorkGroup=workgroup, QueryStatement=sql)
+
+
+def refused_statement(admin: Analyst, name: str, sql: str) -> str:
+    with pytest.raises(ClientError) as caught:
+        prepare(admin, name, sql)
+    assert caught.value.response["Error"]["Code"] == "InvalidRequestException"
+    return caught.value.response["Error"]["Message"]
+
+
+def test_execute_with_parameters(admin: Analyst) -> None:
+    prepare(admin, "By_Club", "SELECT id FROM shots\nWHERE club = ? AND carry > ?")
+    execution = admin.run("EXECUTE By_Club USING 'driver', CAST('241.4' AS decimal(6, 2))")
+    assert execution["Query"].startswith("EXECUTE By_Club")
+    assert (execution["StatementType"], execution["SubstatementType"]) == ("DML", "SELECT")
+    assert admin.page(execution["QueryExecutionId"])[0] == [["id"], ["1"]]
+    assert admin.rows("execute By_Club", ExecutionParameters=["'driver'", "241.4"]) == [["id"], ["1"]]
+    assert admin.rows("EXECUTE By_Club USING 'driver'' OR 1=1 --', 1") == [["id"]]
+    admin.athena.update_prepared_statement(
+        StatementName="By_Club", WorkGroup="analysts", QueryStatement="SELECT club FROM shots WHERE club = ?"
+    )
+    assert admin.rows("EXECUTE By_Club USING 'driver'") == [["club"], ["driver"]]
+
+
+def test_executions_that_athena_refuses(admin: Analyst) -> None:
+    prepare(admin, "by_id", "SELECT id FROM shots WHERE id = ?")
+    assert "parameter 1 is not a SQL literal: '1 OR 1=1'" in admin.refusal("EXECUTE by_id USING 1 OR 1=1")
+    assert "parameter 2 is not a SQL literal: ''" in admin.refusal("EXECUTE by_id USING 1,")
+    expected = "EXECUTE name [USING literal, …] was expected"
+    assert expected in admin.refusal("EXECUTE by_id 1")
+    assert expected in admin.refusal("EXECUTE by_id USING 1", ExecutionParameters=["1"])
+    assert "expected 1 but found 2" in admin.failure("EXECUTE by_id USING 1, 2")
+    with pytest.raises(ClientError, match="PreparedStatement none was not found in workGroup analysts"):
+        admin.start("EXECUTE none")
+
+
+def test_statements_belong_to_their_workgroup(admin: Analyst) -> None:
+    admin.athena.create_work_group(Name="athena-second")
+    for workgroup in ("analysts", "athena-second"):
+        prepare(admin, "same_name", f"SELECT '{workgroup}' FROM shots", workgroup)
+    got = admin.athena.get_prepared_statement(StatementName="same_name", WorkGroup="analysts")["PreparedStatement"]
+    assert (got["QueryStatement"], got["WorkGroupName"]) == ("SELECT 'analysts' FROM shots", "analysts")
+    prepare(admin, "another", "SELECT 1", "athena-second")
+
+    def listed(**paging: str | int) -> tuple[list[str], str | None]:
+        answer = admin.athena.list_prepared_statements(WorkGroup="athena-second", **paging)
+        return [each["StatementName"] for each in answer["PreparedStatements"]], answer.get("NextToken")
+
+    assert listed() == (["another", "same_name"], None)
+    names, token = listed(MaxResults=1)
+    assert (names, listed(NextToken=token)[0]) == (["another"], ["same_name"])
+    admin.athena.delete_prepared_statement(StatementName="another", WorkGroup="athena-second")
+    assert listed()[0] == ["same_name"]
+    with pytest.raises(ClientError, match="is not empty"):
+        admin.athena.delete_work_group(WorkGroup="athena-second")
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT id\nFROM WHERE id = ?", "SYNTAX_ERROR: line 2:6: mismatched input 'WHERE'"),
+        ("SELECT ? FROM shots", "line 1:8: Parameters (?) are supported in a WHERE clause only"),
+        (
+            "DELETE FROM shots WHERE id = 1",
+            "Only these are prepared: SELECT, INSERT, CREATE TABLE AS SELECT; not DELETE",
+        ),
+        ("SELECT 1; SELECT 2", "Only one sql statement is allowed"),
+    ],
+)
+def test_statements_that_could_never_run_are_refused(admin: Analyst, sql: str, message: str) -> None:
+    assert refused_statement(admin, "impossible", sql).startswith(message)
+
+
+def test_names_of_statements(admin: Analyst) -> None:
+    assert "regular expression pattern" in refused_statement(admin, "with-hyphen", "SELECT 1")
+    assert "regular expression pattern" in refused_statement(admin, "x", "SELECT 1")  # two characters at least
+    prepare(admin, "taken", "SELECT 1")
+    assert "taken exists in workgroup analysts already" in refused_statement(admin, "taken", "SELECT 1")
+
+
 # --- Failures and refusals
 
 
@@ -324,7 +408,7 @@ def test_what_start_refuses(admin: Analyst) -> None:
     assert admin.refusal("SELECT 1; SELECT 2") == "Only one sql statement is allowed. Got: SELECT 1; SELECT 2"
     assert admin.refusal("CALL system.runtime.kill_query('x')") == "Queries of this type are not supported"
     assert admin.refusal("DROP CATALOG x") == "Queries of this type are not supported"
-    assert admin.refusal("EXECUTE daily USING 1") == "The emulator's Athena does not run EXECUTE DAILY statements yet"
+    assert admin.refusal("PREPARE p FROM SELECT 1") == "The emulator's Athena does not run PREPARE P statements yet"
     assert "less than or equal to 262144" in admin.refusal(f"SELECT '{'x' * 262144}'")
     assert admin.refusal("SELECT 1", workgroup="none") == "WorkGroup none is not found."
     no_location = "No output location provided. An output location is required either through the Workgroup"
@@ -483,6 +567,38 @@ def test_results_are_written_and_read_with_the_callers_permissions(admin: Analys
     del statements[3]
     ada = as_role(Role(emulator, "athena-no-bucket", *statements))
     assert ada.refusal("SELECT 1") == f"Unable to verify/create output bucket {BUCKET}"
+
+
+def test_execute_takes_the_statement_with_the_callers_permissions(admin: Analyst, emulator: Emulator) -> None:
+    prepare(admin, "permitted", "SELECT club FROM athena_marts.shots WHERE id = ?")
+    statements = athena_permissions("athena_marts")
+    ada = as_role(Role(emulator, "athena-executes", *statements))
+    assert ada.rows("EXECUTE permitted USING 1") == [["club"], ["driver"]]
+    statements[0] = allow(["athena:StartQueryExecution", "athena:GetQueryExecution"])
+    ada = as_role(Role(emulator, "athena-executes-not", *statements))
+    with pytest.raises(ClientError, match="not authorized to perform: athena:GetPreparedStatement"):
+        ada.start("EXECUTE permitted USING 1")
+
+
+def test_results_encrypted_by_a_key_need_the_key(admin: Analyst, emulator: Emulator) -> None:
+    key = emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
+    by_key = {"EncryptionOption": "SSE_KMS", "KmsKey": key}
+    admin.athena.create_work_group(
+        Name="athena-encrypted",
+        Configuration={
+            "EnforceWorkGroupConfiguration": True,
+            "ResultConfiguration": {"OutputLocation": RESULTS, "EncryptionConfiguration": by_key},
+        },
+    )
+    statements = athena_permissions("athena_marts")
+    ada = as_role(Role(emulator, "athena-without-key", *statements))
+    assert f'kms:GenerateDataKey on resource: "{key}"' in ada.failure("SELECT 1", workgroup="athena-encrypted")
+    ada = as_role(Role(emulator, "athena-writes-by-key", *statements, allow("kms:GenerateDataKey", key)))
+    execution_id = ada.run("SELECT 1", workgroup="athena-encrypted")["QueryExecutionId"]
+    with pytest.raises(ClientError, match="kms:Decrypt on resource"):
+        ada.page(execution_id)
+    ada = as_role(Role(emulator, "athena-with-key", *statements, allow(["kms:GenerateDataKey", "kms:Decrypt"], key)))
+    assert ada.rows("SELECT 1", workgroup="athena-encrypted") == [["_col0"], ["1"]]
 
 
 def test_workgroups_are_permissions_too(admin: Analyst, emulator: Emulator) -> None:

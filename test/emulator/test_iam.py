@@ -209,6 +209,12 @@ def test_glue_tables_need_table_database_and_catalog(emulator: Emulator) -> None
             {"logGroupName": "/g", "logStreamName": "s"},
         ),
         ("rds", "rds:DeleteDBInstance", "db:one", "delete_db_instance", {"DBInstanceIdentifier": "one"}),
+        ("cloudwatch", "cloudwatch:DescribeAlarms", "alarm:late", "describe_alarms", {"AlarmNames": ["late"]}),
+        ("sns", "sns:GetTopicAttributes", "page", "get_topic_attributes", {"TopicArn": arn("sns", "page")}),
+        ("sns", "sns:CreateTopic", "page", "create_topic", {"Name": "page"}),
+        ("sns", "sns:Unsubscribe", "page", "unsubscribe", {"SubscriptionArn": arn("sns", "page:1234")}),
+        ("events", "events:DescribeRule", "rule/failed", "describe_rule", {"Name": "failed"}),
+        ("events", "events:ListTargetsByRule", "rule/failed", "list_targets_by_rule", {"Rule": "failed"}),
         ("rds", "rds:DescribeDBInstances", "db:*", "describe_db_instances", {}),
     ],
 )
@@ -224,7 +230,15 @@ def test_resources_of_services(
         assert f"not authorized to perform: {action} on the resource." in refused["Message"]
     else:
         assert f"{action} on resource: {arn(service, resource)} with an explicit deny" in refused["Message"]
-    assert refused["Code"] == ("AccessDenied" if service == "rds" else "AccessDeniedException")
+    assert refused["Code"] == ("AccessDenied" if service in ("rds", "sns") else "AccessDeniedException")
+
+
+def test_budgets_have_permissions_of_their_own(emulator: Emulator) -> None:
+    budget = f"arn:aws:budgets::{ACCOUNT}:budget/month"
+    viewer = Role(emulator, "iam-budgets", allow("budgets:ViewBudget", budget)).client("budgets")
+    request = {"AccountId": ACCOUNT, "BudgetName": "month"}
+    assert refusal(viewer.describe_budget, **request)["Code"] == "NotFoundException"
+    assert f"budgets:ModifyBudget on resource: {budget}" in refusal(viewer.delete_budget, **request)["Message"]
 
 
 def test_secrets_by_name_and_by_arn(emulator: Emulator) -> None:
@@ -356,4 +370,41 @@ def test_every_decision_is_in_the_request_log(emulator: Emulator, bucket: str) -
     assert [(each["action"], each["allowed"]) for each in copied["permissions"]] == [
         ("s3:PutObject", False),
         ("s3:GetObject", True),
+    ]
+
+
+def decisions(emulator: Emulator, role: Role) -> list[tuple[str, str, bool]]:
+    """Action, resource and outcome of every decision on a role's calls, as the request log has them."""
+    return [
+        (permission["action"], permission["resource"].removeprefix("arn:aws:"), permission["allowed"])
+        for record in emulator.requests()
+        if record["role"] == role.arn
+        for permission in record["permissions"]
+    ]
+
+
+def test_one_call_may_need_several_permissions_and_all_are_logged(emulator: Emulator, bucket: str) -> None:
+    role = Role(
+        emulator,
+        "iam-evidence",
+        allow(["glue:GetTable", "glue:CreateJob"]),
+        allow("s3:DeleteObject", f"arn:aws:s3:::{bucket}/raw/*"),
+    )
+    worker = Role(emulator, "iam-evidence-worker", AssumeRolePolicyDocument=TRUST_GLUE)
+    glue = role.client("glue")
+    refusal(glue.get_table, DatabaseName="iam_none", Name="shots")
+    job = {"Role": worker.arn, "Command": {"Name": "glueetl", "ScriptLocation": "s3://b/k"}}
+    refusal(glue.create_job, Name="evidence", **job)
+    keys = {"Objects": [{"Key": "raw/none"}, {"Key": "secret/a"}]}
+    role.client("s3").delete_objects(Bucket=bucket, Delete=keys)
+
+    prefix = f"glue:{REGION}:{ACCOUNT}"
+    assert decisions(emulator, role) == [
+        ("glue:GetTable", f"{prefix}:catalog", True),
+        ("glue:GetTable", f"{prefix}:database/iam_none", True),
+        ("glue:GetTable", f"{prefix}:table/iam_none/shots", True),
+        ("glue:CreateJob", f"{prefix}:job/evidence", True),
+        ("iam:PassRole", f"iam::{ACCOUNT}:role/iam-evidence-worker", False),
+        ("s3:DeleteObject", f"s3:::{bucket}/raw/none", True),
+        ("s3:DeleteObject", f"s3:::{bucket}/secret/a", False),
     ]

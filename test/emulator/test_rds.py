@@ -14,7 +14,7 @@ from typing import Any
 import pg8000.native
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Emulator
+from conftest import ACCOUNT, Emulator
 
 DEFINITION = {
     "Engine": "postgres",
@@ -32,10 +32,10 @@ del DEFINITION_WITH_PASSWORD["ManageMasterUserPassword"]
 class Database:
     """A DB instance and connections to it."""
 
-    def __init__(self, emulator: Emulator, identifier: str, definition: dict[str, Any]) -> None:
+    def __init__(self, emulator: Emulator, identifier: str, definition: dict[str, Any], account: str = ACCOUNT) -> None:
         self.identifier = identifier
-        self.rds = emulator.client("rds")
-        self._secrets = emulator.client("secretsmanager")
+        self.rds = emulator.client("rds", account=account)
+        self._secrets = emulator.client("secretsmanager", account=account)
         self.tls = ssl.create_default_context(cafile=str(emulator.ca_file))
         self.rds.create_db_instance(DBInstanceIdentifier=identifier, **definition)
         self.wait_until_available()

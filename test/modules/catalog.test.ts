@@ -26,7 +26,7 @@ function catalogOf(
   const { managedBy = 'customer', mode = 'iam', admins = [] } = options;
   const stack = emptyStack();
   const { account } = dev;
-  const key = new Key(stack, 'key', { name: 'k', account, managedBy, deletionProtection: true });
+  const key = new Key(stack, 'key', { name: 'k', location: dev, managedBy, deletionProtection: true });
   const lakeFormation = new LakeFormation(stack, 'lake-formation', { mode, admins });
   const uri = (prefix: string): string => `s3://lake/${prefix}`;
   const catalog = new Catalog(stack, 'catalog', { location: dev, uri, key, lakeFormation, deletionProtection: true });
@@ -40,7 +40,7 @@ test('a database name that engines would have to quote is refused', () => {
     name: 'trackman-raw',
     description: '',
     location: dev,
-    key: new Key(stack, 'key', { name: 'k', account: dev.account, managedBy: 'aws', deletionProtection: true }),
+    key: new Key(stack, 'key', { name: 'k', location: dev, managedBy: 'aws', deletionProtection: true }),
     lakeFormation: new LakeFormation(stack, 'lake-formation', { mode: 'iam', admins: [] }),
     deletionProtection: true,
   };

@@ -7,7 +7,7 @@ import { Synthesized, synthesize } from './synthesized';
 function withKey(managedBy: 'customer' | 'aws', use: (key: Key, role: Role) => void): Synthesized {
   const stack = emptyStack();
   const role = new Role(stack, 'role', { name: 'writer', description: 'd', trusts: { account: dev.account } });
-  use(new Key(stack, 'key', { name: 'k', account: dev.account, managedBy, deletionProtection: true }), role);
+  use(new Key(stack, 'key', { name: 'k', location: dev, managedBy, deletionProtection: true }), role);
   return new Synthesized(stack);
 }
 
@@ -33,6 +33,15 @@ describe('a customer-managed key', () => {
     const { Statement } = JSON.parse(made.one('aws_kms_key')['policy'] as string) as { Statement: object[] };
     expect(Statement).toEqual([
       { Effect: 'Allow', Principal: { AWS: 'arn:aws:iam::111111111111:root' }, Action: 'kms:*', Resource: '*' },
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'logs.eu-central-1.amazonaws.com' },
+        Action: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+        Resource: '*',
+        Condition: {
+          ArnLike: { 'kms:EncryptionContext:aws:logs:arn': 'arn:aws:logs:eu-central-1:111111111111:log-group:*' },
+        },
+      },
       {
         Effect: 'Allow',
         Principal: { Service: 'sns.amazonaws.com' },

@@ -73,8 +73,7 @@ test('the crawler looks at the contract’s schemas, on a schedule of its own', 
 describe('a crawler', () => {
   function crawl(includes: string[][], prefixes: string[] = []): Synthesized {
     const stack = emptyStack();
-    const { account } = dev;
-    const key = new Key(stack, 'key', { name: 'k', account, managedBy: 'customer', deletionProtection: true });
+    const key = new Key(stack, 'key', { name: 'k', location: dev, managedBy: 'customer', deletionProtection: true });
     const lakeFormation = new LakeFormation(stack, 'lake-formation', { mode: 'iam', admins: [] });
     const common = { key, lakeFormation, deletionProtection: true };
     const database = new Database(stack, 'database', { name: 'found', description: '', location: dev, ...common });

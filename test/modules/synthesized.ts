@@ -7,7 +7,7 @@ import { Platform } from '../../modules/platform';
 /** A resource's or a data source's configuration. */
 export type Configuration = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
 
-type Blocks = Record<string, Record<string, Configuration>>;
+export type Blocks = Record<string, Record<string, Configuration>>;
 
 export interface Statement {
   readonly Effect: string;
@@ -20,7 +20,8 @@ export class Synthesized {
   readonly terraform: Configuration;
   readonly provider: Configuration;
   private readonly data: Blocks;
-  private readonly resource: Blocks;
+  /** Type → id → configuration. */
+  readonly resource: Blocks;
 
   constructor(stack: TerraformStack) {
     const config = JSON.parse(Testing.synth(stack)) as Configuration;

@@ -53,6 +53,15 @@ describe('a machine that lacks prerequisites', () => {
     expect(existsSync(cache)).toBe(false);
   });
 
+  test('OpenTofu may stand in for Terraform', async () => {
+    const python = '{"version": "3.11.9", "executable": "/usr/bin/python3.11"}';
+    const found = evaluate('scripts/setup/prerequisites.mjs', 'it.checkPrerequisites()', {
+      PATH: pathWith({ python3: python, tofu: '{"terraform_version": "1.11.0"}' }),
+      TERRAFORM_BINARY_NAME: 'tofu',
+    });
+    await expect(found).resolves.toMatchObject({ python: { version: '3.11.9' } });
+  });
+
   test('Python 3.11 may be called python3', async () => {
     const python = '{"version": "3.11.9", "executable": "/usr/bin/python3.11"}';
     const found = await evaluate('scripts/setup/prerequisites.mjs', 'it.checkPrerequisites()', {

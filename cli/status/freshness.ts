@@ -1,0 +1,92 @@
+/** How far behind the targets are, and where their tables stand in the sources' history. */
+import { GetObjectCommand, NoSuchKey, S3Client } from '@aws-sdk/client-s3';
+import type { Environment } from '../../envs/environment';
+import { lakeBucket, names } from '../../modules/naming';
+import { icebergTables, type IcebergTable } from '../aws/iceberg-tables';
+import { FRONTIER } from '../verify/lake-freshness';
+
+export interface Freshness {
+  readonly target: string;
+  /** The source's clock up to which the target is complete (ISO 8601, UTC); null before the first publication. */
+  readonly frontier: string | null;
+  /** Null before the first publication. */
+  readonly secondsBehind: number | null;
+  readonly promiseSeconds: number;
+  /** False also when nothing is known: what nobody sees is not fresh. */
+  readonly isKept: boolean;
+}
+
+export interface Bookmark {
+  readonly table: string;
+  readonly source: string;
+  /** LSN of the source's log up to which the table holds every change. */
+  readonly position: string;
+  /** Null while a table holds its first copy only. */
+  readonly committedAt: string | null;
+  /** Null for the change log, and before a table's first publication. */
+  readonly frontier: string | null;
+}
+
+/** Of trackman_raw; it holds changes, not a state, and so has no frontier. */
+const CHANGE_LOG = 'changes';
+const BOOKMARK = 'trackman.bookmark.';
+const SERVING_FRONTIERS = `${names.prefixes.frontiers}dataengineering-db.json`;
+
+/** Bookmarks of the change log and of the lake's tables. */
+export async function readBookmarks({ region }: Environment): Promise<Bookmark[]> {
+  const { raw, lake } = names.databases;
+  const tables = await Promise.all([icebergTables(region, raw), icebergTables(region, lake)]);
+  return tables.flat().flatMap(bookmarksOf);
+}
+
+/** Freshness of the lake, by its tables' bookmarks, and of dataengineering-db, by what `publish` left in the lake. */
+export async function readFreshness(
+  environment: Environment,
+  bookmarks: readonly Bookmark[],
+  now: number,
+): Promise<Freshness[]> {
+  const promiseSeconds = environment.latency.promiseMinutes * 60;
+  const tables = bookmarks.filter(({ table }) => table !== CHANGE_LOG);
+  const known = tables.every(({ frontier }) => frontier !== null);
+  const lake = known ? earliest(tables.map(({ frontier }) => frontier!)) : null;
+  return [
+    freshness('lake', lake, promiseSeconds, now),
+    freshness(names.serving.identifier, await servingFrontier(environment), promiseSeconds, now),
+  ];
+}
+
+function bookmarksOf({ name, properties }: IcebergTable): Bookmark[] {
+  return Object.entries(properties)
+    .filter(([property]) => property.startsWith(BOOKMARK))
+    .map(([property, text]) => {
+      const { position, committedAt } = JSON.parse(text) as { position: string; committedAt: string | null };
+      const frontier = properties[FRONTIER] ?? null;
+      return { table: name, source: property.slice(BOOKMARK.length), position, committedAt, frontier };
+    });
+}
+
+async function servingFrontier(environment: Environment): Promise<string | null> {
+  const s3 = new S3Client({ region: environment.region });
+  try {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: lakeBucket(environment), Key: SERVING_FRONTIERS }));
+    return (JSON.parse(await Body!.transformToString()) as { frontier: string }).frontier;
+  } catch (error) {
+    if (error instanceof NoSuchKey) return null;
+    throw error;
+  }
+}
+
+function earliest(times: readonly string[]): string | null {
+  return times.length === 0 ? null : times.reduce((a, b) => (Date.parse(a) <= Date.parse(b) ? a : b));
+}
+
+function freshness(target: string, frontier: string | null, promiseSeconds: number, now: number): Freshness {
+  const secondsBehind = frontier === null ? null : Math.round((now - Date.parse(frontier)) / 1000);
+  return {
+    target,
+    frontier,
+    secondsBehind,
+    promiseSeconds,
+    isKept: secondsBehind !== null && secondsBehind <= promiseSeconds,
+  };
+}

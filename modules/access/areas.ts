@@ -1,0 +1,594 @@
+/**
+ * What the pipelines do to an account, by area: what a plan reads, and what an apply does beyond that. Scoped to the
+ * platform's own names where a service knows names, to its tag where it knows tags only, and to account and region
+ * everywhere else: nothing but the platform lives in an environment's account.
+ */
+import type { Environment } from '../../envs/environment';
+import * as naming from '../naming';
+import { arn, names } from '../naming';
+import type { Conditions } from '../grantee';
+import { allow, allowUnscoped, type Statement } from './statement';
+
+export interface Area {
+  /** Ends the name of its policy. */
+  readonly name: string;
+  /** What a plan needs: descriptions, never contents. */
+  readonly read: readonly Statement[];
+  /** What an apply needs beyond that. */
+  readonly write: readonly Statement[];
+}
+
+/** @param connections names of the Glue connections to the sources */
+export function areas(environment: Environment, connections: readonly string[]): Area[] {
+  return [
+    storage(environment),
+    secrets(environment),
+    catalog(environment, connections),
+    queries(environment),
+    databases(environment),
+    network(environment),
+    watching(environment),
+    identities(environment),
+  ];
+}
+
+/** Tags by which the platform's resources are told from others. */
+const tag = (kind: 'RequestTag' | 'ResourceTag'): Conditions => ({
+  StringEquals: { [`aws:${kind}/platform`]: names.platform },
+});
+const TAGGED = tag('ResourceTag');
+const BEING_TAGGED = tag('RequestTag');
+
+function storage(environment: Environment): Area {
+  const buckets = [naming.bucketArns(environment)];
+  const artifacts = `arn:aws:s3:::${naming.artifactsBucket(environment)}`;
+  return {
+    name: 'storage',
+    read: [
+      allow(
+        [
+          's3:ListBucket',
+          's3:GetAccelerateConfiguration',
+          's3:GetBucketAcl',
+          's3:GetBucketCORS',
+          's3:GetBucketLogging',
+          's3:GetBucketNotification',
+          's3:GetBucketObjectLockConfiguration',
+          's3:GetBucketOwnershipControls',
+          's3:GetBucketPolicy',
+          's3:GetBucketPublicAccessBlock',
+          's3:GetBucketRequestPayment',
+          's3:GetBucketTagging',
+          's3:GetBucketVersioning',
+          's3:GetBucketWebsite',
+          's3:GetEncryptionConfiguration',
+          's3:GetLifecycleConfiguration',
+          's3:GetReplicationConfiguration',
+        ],
+        buckets,
+      ),
+      allow(['s3:GetObject', 's3:GetObjectTagging'], [`${artifacts}/*`]),
+    ],
+    write: [
+      allow(
+        [
+          's3:CreateBucket',
+          's3:DeleteBucket',
+          's3:DeleteBucketPolicy',
+          's3:PutBucketLogging',
+          's3:PutBucketNotification',
+          's3:PutBucketOwnershipControls',
+          's3:PutBucketPolicy',
+          's3:PutBucketPublicAccessBlock',
+          's3:PutBucketTagging',
+          's3:PutBucketVersioning',
+          's3:PutEncryptionConfiguration',
+          's3:PutLifecycleConfiguration',
+        ],
+        buckets,
+      ),
+      // What jobs run. The lake's objects are the jobs' business: a bucket that holds any is not the pipeline's to empty.
+      allow(['s3:ListBucketVersions'], [artifacts]),
+      allow(['s3:PutObject', 's3:PutObjectTagging', 's3:DeleteObject', 's3:DeleteObjectVersion'], [`${artifacts}/*`]),
+    ],
+  };
+}
+
+function secrets(environment: Environment): Area {
+  const { name } = environment;
+  const secrets = [arn('secretsmanager', environment, `secret:trackman/${name}/*`)];
+  // RDS and Redshift keep the passwords of their administrators there, in the name of whoever creates the database.
+  const managed = ['rds!db-*', 'redshift!*'].map((each) => arn('secretsmanager', environment, `secret:${each}`));
+  const keys = [arn('kms', environment, 'key/*')];
+  const aliases = [arn('kms', environment, 'alias/trackman*')];
+  return {
+    name: 'secrets',
+    read: [
+      allow(['secretsmanager:DescribeSecret', 'secretsmanager:GetResourcePolicy'], [...secrets, ...managed]),
+      allow(['ssm:GetParameter'], [naming.parameterArn(environment, `/trackman/${name}/*`)]),
+      allowUnscoped(['kms:ListAliases']),
+      allow(['kms:DescribeKey', 'kms:GetKeyPolicy', 'kms:GetKeyRotationStatus', 'kms:ListResourceTags'], keys),
+      // The artifacts' metadata, where they are encrypted by the platform's key.
+      allow(['kms:Decrypt'], keys, {
+        StringEquals: {
+          ...TAGGED['StringEquals'],
+          'kms:ViaService': `s3.${environment.region}.amazonaws.com`,
+        },
+      }),
+    ],
+    write: [
+      allow(
+        [
+          'secretsmanager:CreateSecret',
+          'secretsmanager:UpdateSecret',
+          'secretsmanager:DeleteSecret',
+          'secretsmanager:TagResource',
+          'secretsmanager:UntagResource',
+        ],
+        secrets,
+      ),
+      allow(['secretsmanager:CreateSecret', 'secretsmanager:RotateSecret', 'secretsmanager:TagResource'], managed),
+      allow(['kms:CreateKey', 'kms:TagResource'], ['*'], BEING_TAGGED),
+      allow(
+        [
+          'kms:CreateAlias',
+          'kms:DeleteAlias',
+          'kms:EnableKeyRotation',
+          'kms:PutKeyPolicy',
+          'kms:ScheduleKeyDeletion',
+          'kms:TagResource',
+          'kms:UntagResource',
+          'kms:UpdateAlias',
+          'kms:UpdateKeyDescription',
+        ],
+        keys,
+        TAGGED,
+      ),
+      allow(['kms:CreateAlias', 'kms:DeleteAlias', 'kms:UpdateAlias'], aliases),
+      // What is created encrypted is encrypted in the creator's name, and RDS asks for a grant of its own.
+      allow(['kms:Decrypt', 'kms:GenerateDataKey'], keys, TAGGED),
+      allow(['kms:CreateGrant'], keys, { ...TAGGED, Bool: { 'kms:GrantIsForAWSResource': 'true' } }),
+    ],
+  };
+}
+
+function catalog(environment: Environment, connections: readonly string[]): Area {
+  const glue = (kind: string, named: Iterable<string>): string[] =>
+    [...named].map((name) => arn('glue', environment, `${kind}/${name}`));
+  const jobs = glue('job', [...Object.values(names.jobs), names.monitoring.freshness.job]);
+  const resources = [
+    arn('glue', environment, 'catalog'),
+    ...glue('database', Object.values(names.databases)),
+    ...glue('connection', [...connections, names.glue.networkConnection]),
+    ...glue('crawler', [names.crawler]),
+    ...jobs,
+    ...glue('workflow', [names.workflow, names.landing.workflow]),
+    ...glue('trigger', [...Object.values(names.triggers), names.landing.trigger, names.monitoring.freshness.schedule]),
+  ];
+  const tables = Object.values(names.databases).map((name) => arn('glue', environment, `table/${name}/*`));
+  return {
+    name: 'catalog',
+    read: [
+      allow(
+        [
+          'glue:GetConnection',
+          'glue:GetCrawler',
+          'glue:GetDatabase',
+          'glue:GetJob',
+          'glue:GetTags',
+          'glue:GetTrigger',
+          'glue:GetWorkflow',
+        ],
+        resources,
+      ),
+      allowUnscoped([
+        'glue:GetClassifier',
+        'glue:GetDataCatalogEncryptionSettings',
+        'glue:GetSecurityConfiguration',
+        'lakeformation:DescribeResource',
+        'lakeformation:GetDataLakeSettings',
+        'lakeformation:ListPermissions',
+      ]),
+    ],
+    write: [
+      allow(
+        [
+          'glue:CreateConnection',
+          'glue:CreateCrawler',
+          'glue:CreateDatabase',
+          'glue:CreateJob',
+          'glue:CreateTrigger',
+          'glue:CreateWorkflow',
+          'glue:DeleteConnection',
+          'glue:DeleteCrawler',
+          'glue:DeleteDatabase',
+          'glue:DeleteJob',
+          'glue:DeleteTrigger',
+          'glue:DeleteWorkflow',
+          'glue:StartTrigger',
+          'glue:StopTrigger',
+          'glue:TagResource',
+          'glue:UntagResource',
+          'glue:UpdateConnection',
+          'glue:UpdateCrawler',
+          'glue:UpdateDatabase',
+          'glue:UpdateJob',
+          'glue:UpdateTrigger',
+          'glue:UpdateWorkflow',
+        ],
+        [...resources, ...tables],
+      ),
+      // Every deploy runs the migration.
+      allow(['glue:StartJobRun', 'glue:GetJobRun'], glue('job', [names.jobs.migrate])),
+      allowUnscoped([
+        'glue:CreateClassifier',
+        'glue:CreateSecurityConfiguration',
+        'glue:DeleteClassifier',
+        'glue:DeleteSecurityConfiguration',
+        'glue:PutDataCatalogEncryptionSettings',
+        'glue:UpdateClassifier',
+        'lakeformation:DeregisterResource',
+        'lakeformation:GrantPermissions',
+        'lakeformation:PutDataLakeSettings',
+        'lakeformation:RegisterResource',
+        'lakeformation:RevokePermissions',
+      ]),
+    ],
+  };
+}
+
+function queries(environment: Environment): Area {
+  const workgroups = Object.values(names.workgroups).map((name) => arn('athena', environment, `workgroup/${name}`));
+  return {
+    name: 'queries',
+    read: [
+      allow(
+        ['athena:GetNamedQuery', 'athena:GetPreparedStatement', 'athena:GetWorkGroup', 'athena:ListTagsForResource'],
+        workgroups,
+      ),
+    ],
+    write: [
+      allow(
+        [
+          'athena:CreateNamedQuery',
+          'athena:CreatePreparedStatement',
+          'athena:CreateWorkGroup',
+          'athena:DeleteNamedQuery',
+          'athena:DeletePreparedStatement',
+          'athena:DeleteWorkGroup',
+          'athena:TagResource',
+          'athena:UntagResource',
+          'athena:UpdateNamedQuery',
+          'athena:UpdatePreparedStatement',
+          'athena:UpdateWorkGroup',
+        ],
+        workgroups,
+      ),
+    ],
+  };
+}
+
+function databases(environment: Environment): Area {
+  const rds = ['db', 'pg', 'subgrp', 'snapshot'].map((kind) =>
+    arn('rds', environment, `${kind}:${names.serving.identifier}*`),
+  );
+  // Their ARNs end in an identifier that AWS chooses.
+  const redshift = ['namespace', 'workgroup'].map((kind) => arn('redshift-serverless', environment, `${kind}/*`));
+  const redshiftSecret = [arn('secretsmanager', environment, 'secret:redshift!*')];
+  return {
+    name: 'databases',
+    read: [
+      allow(
+        [
+          'rds:DescribeDBParameterGroups',
+          'rds:DescribeDBParameters',
+          'rds:DescribeDBSubnetGroups',
+          'rds:ListTagsForResource',
+        ],
+        rds,
+      ),
+      allow(['rds:DescribeDBInstances'], [arn('rds', environment, 'db:*')]),
+      allow(['redshift-serverless:GetNamespace', 'redshift-serverless:GetWorkgroup'], redshift),
+      allowUnscoped([
+        'redshift-data:DescribeStatement',
+        'redshift-serverless:GetUsageLimit',
+        'redshift-serverless:ListTagsForResource',
+      ]),
+    ],
+    write: [
+      allow(
+        [
+          'rds:AddTagsToResource',
+          'rds:CreateDBInstance',
+          'rds:CreateDBParameterGroup',
+          'rds:CreateDBSnapshot',
+          'rds:CreateDBSubnetGroup',
+          'rds:DeleteDBInstance',
+          'rds:DeleteDBParameterGroup',
+          'rds:DeleteDBSubnetGroup',
+          'rds:ModifyDBInstance',
+          'rds:ModifyDBParameterGroup',
+          'rds:ModifyDBSubnetGroup',
+          'rds:RebootDBInstance',
+          'rds:RemoveTagsFromResource',
+          'rds:ResetDBParameterGroup',
+        ],
+        rds,
+      ),
+      allow(
+        [
+          'redshift-data:ExecuteStatement',
+          'redshift-serverless:CreateNamespace',
+          'redshift-serverless:CreateWorkgroup',
+          'redshift-serverless:DeleteNamespace',
+          'redshift-serverless:DeleteWorkgroup',
+          'redshift-serverless:UpdateNamespace',
+          'redshift-serverless:UpdateWorkgroup',
+        ],
+        redshift,
+      ),
+      allowUnscoped([
+        'redshift-serverless:CreateUsageLimit',
+        'redshift-serverless:DeleteUsageLimit',
+        'redshift-serverless:TagResource',
+        'redshift-serverless:UntagResource',
+        'redshift-serverless:UpdateUsageLimit',
+      ]),
+      // The Data API connects in the caller's name: the statements that make the external schemas need it.
+      allow(['secretsmanager:GetSecretValue'], redshiftSecret),
+    ],
+  };
+}
+
+const NETWORK_TYPES = [
+  'elastic-ip',
+  'natgateway',
+  'internet-gateway',
+  'route-table',
+  'security-group',
+  'security-group-rule',
+  'subnet',
+  'vpc',
+  'vpc-endpoint',
+  'vpc-flow-log',
+  'vpc-peering-connection',
+];
+
+function network(environment: Environment): Area {
+  const resources = NETWORK_TYPES.map((type) => arn('ec2', environment, `${type}/*`));
+  const creating = [
+    'ec2:AllocateAddress',
+    'ec2:AuthorizeSecurityGroupEgress',
+    'ec2:AuthorizeSecurityGroupIngress',
+    'ec2:CreateFlowLogs',
+    'ec2:CreateInternetGateway',
+    'ec2:CreateNatGateway',
+    'ec2:CreateRouteTable',
+    'ec2:CreateSecurityGroup',
+    'ec2:CreateSubnet',
+    'ec2:CreateTags',
+    'ec2:CreateVpc',
+    'ec2:CreateVpcEndpoint',
+    'ec2:CreateVpcPeeringConnection',
+  ];
+  return {
+    name: 'network',
+    read: [
+      allowUnscoped([
+        'ec2:DescribeAddresses',
+        'ec2:DescribeAddressesAttribute',
+        'ec2:DescribeFlowLogs',
+        'ec2:DescribeInternetGateways',
+        'ec2:DescribeNatGateways',
+        'ec2:DescribeNetworkAcls',
+        'ec2:DescribeNetworkInterfaces',
+        'ec2:DescribePrefixLists',
+        'ec2:DescribeRouteTables',
+        'ec2:DescribeSecurityGroupRules',
+        'ec2:DescribeSecurityGroups',
+        'ec2:DescribeSubnets',
+        'ec2:DescribeVpcAttribute',
+        'ec2:DescribeVpcEndpoints',
+        'ec2:DescribeVpcPeeringConnections',
+        'ec2:DescribeVpcs',
+      ]),
+    ],
+    write: [
+      // EC2 knows a resource by an identifier of its own: what is created must carry the tag, what is changed carries it.
+      allow(creating, resources, BEING_TAGGED),
+      allow(
+        [
+          ...creating,
+          'ec2:AcceptVpcPeeringConnection',
+          'ec2:AssociateRouteTable',
+          'ec2:AttachInternetGateway',
+          'ec2:CreateRoute',
+          'ec2:DeleteFlowLogs',
+          'ec2:DeleteInternetGateway',
+          'ec2:DeleteNatGateway',
+          'ec2:DeleteRoute',
+          'ec2:DeleteRouteTable',
+          'ec2:DeleteSecurityGroup',
+          'ec2:DeleteSubnet',
+          'ec2:DeleteTags',
+          'ec2:DeleteVpc',
+          'ec2:DeleteVpcEndpoints',
+          'ec2:DeleteVpcPeeringConnection',
+          'ec2:DetachInternetGateway',
+          'ec2:DisassociateRouteTable',
+          'ec2:ModifySecurityGroupRules',
+          'ec2:ModifySubnetAttribute',
+          'ec2:ModifyVpcAttribute',
+          'ec2:ModifyVpcEndpoint',
+          'ec2:ModifyVpcPeeringConnectionOptions',
+          'ec2:ReleaseAddress',
+          'ec2:ReplaceRoute',
+          'ec2:ReplaceRouteTableAssociation',
+          'ec2:RevokeSecurityGroupEgress',
+          'ec2:RevokeSecurityGroupIngress',
+          'ec2:UpdateSecurityGroupRuleDescriptionsEgress',
+          'ec2:UpdateSecurityGroupRuleDescriptionsIngress',
+        ],
+        resources,
+        TAGGED,
+      ),
+      // The rule that a new group has of its own carries no tag; the group does.
+      allow(
+        ['ec2:RevokeSecurityGroupEgress', 'ec2:RevokeSecurityGroupIngress'],
+        [arn('ec2', environment, 'security-group-rule/*')],
+      ),
+      // Flow logs are delivered by CloudWatch Logs, whichever place they go to.
+      allowUnscoped(['logs:CreateLogDelivery', 'logs:DeleteLogDelivery']),
+      // An interface endpoint answers to the service's own name: in a private zone that AWS keeps for the VPC.
+      allow(['route53:AssociateVPCWithHostedZone'], ['arn:aws:route53:::hostedzone/*']),
+    ],
+  };
+}
+
+function watching(environment: Environment): Area {
+  const { account } = environment;
+  const alarms = [
+    arn('cloudwatch', environment, 'alarm:trackman-*'),
+    `arn:aws:cloudwatch::${account}:dashboard/trackman*`,
+  ];
+  const groups = [arn('logs', environment, 'log-group:*')];
+  const rules = [arn('events', environment, 'rule/trackman-*')];
+  const topics = [arn('sns', environment, 'trackman-*')];
+  const budgets = [`arn:aws:budgets::${account}:budget/trackman*`];
+  return {
+    name: 'watching',
+    read: [
+      allow(['cloudwatch:GetDashboard', 'cloudwatch:ListTagsForResource'], alarms),
+      // Composite alarms are shown only to those who may see all.
+      allowUnscoped(['cloudwatch:DescribeAlarms']),
+      allow(['logs:DescribeLogGroups', 'logs:DescribeMetricFilters', 'logs:ListTagsForResource'], groups),
+      allow(['events:DescribeRule', 'events:ListTagsForResource', 'events:ListTargetsByRule'], rules),
+      allow(['sns:GetSubscriptionAttributes', 'sns:GetTopicAttributes', 'sns:ListTagsForResource'], topics),
+      allow(['budgets:ViewBudget', 'budgets:ListTagsForResource'], budgets),
+    ],
+    write: [
+      allow(
+        [
+          'cloudwatch:DeleteAlarms',
+          'cloudwatch:DeleteDashboards',
+          'cloudwatch:PutCompositeAlarm',
+          'cloudwatch:PutDashboard',
+          'cloudwatch:PutMetricAlarm',
+          'cloudwatch:TagResource',
+          'cloudwatch:UntagResource',
+        ],
+        alarms,
+      ),
+      allow(
+        [
+          'logs:AssociateKmsKey',
+          'logs:CreateLogGroup',
+          'logs:DeleteLogGroup',
+          'logs:DeleteMetricFilter',
+          'logs:DeleteRetentionPolicy',
+          'logs:DisassociateKmsKey',
+          'logs:PutMetricFilter',
+          'logs:PutRetentionPolicy',
+          'logs:TagResource',
+          'logs:UntagResource',
+        ],
+        groups,
+      ),
+      allow(
+        [
+          'events:DeleteRule',
+          'events:PutRule',
+          'events:PutTargets',
+          'events:RemoveTargets',
+          'events:TagResource',
+          'events:UntagResource',
+        ],
+        rules,
+      ),
+      allow(
+        [
+          'sns:CreateTopic',
+          'sns:DeleteTopic',
+          'sns:SetSubscriptionAttributes',
+          'sns:SetTopicAttributes',
+          'sns:Subscribe',
+          'sns:TagResource',
+          'sns:Unsubscribe',
+          'sns:UntagResource',
+        ],
+        topics,
+      ),
+      allow(['budgets:ModifyBudget', 'budgets:TagResource', 'budgets:UntagResource'], budgets),
+    ],
+  };
+}
+
+/** AWS services that act by a role of the platform. */
+const ACTING_SERVICES = [
+  'events.amazonaws.com',
+  'glue.amazonaws.com',
+  'lakeformation.amazonaws.com',
+  'monitoring.rds.amazonaws.com',
+  'rds.amazonaws.com',
+  'redshift-serverless.amazonaws.com',
+  'redshift.amazonaws.com',
+  'vpc-flow-logs.amazonaws.com',
+];
+
+/** Those that want a role of their own in the account before the first use. */
+const LINKED_SERVICES = ['rds.amazonaws.com', 'redshift.amazonaws.com'];
+
+function identities(environment: Environment): Area {
+  const roles = [naming.roleArn(environment, 'trackman-*')];
+  const policies = [naming.policyArn(environment, 'trackman-*')];
+  return {
+    name: 'identities',
+    read: [
+      allow(['iam:GetRole', 'iam:GetRolePolicy', 'iam:ListAttachedRolePolicies', 'iam:ListRolePolicies'], roles),
+      allow(['iam:GetPolicy', 'iam:GetPolicyVersion'], policies),
+      allow(['iam:GetOpenIDConnectProvider'], [naming.oidcProviderArn(environment)]),
+    ],
+    write: [
+      // A role may be made and filled only within the boundary: nobody gets more by the pipeline than it allows.
+      allow(
+        [
+          'iam:AttachRolePolicy',
+          'iam:CreateRole',
+          'iam:DeleteRolePolicy',
+          'iam:DetachRolePolicy',
+          'iam:PutRolePermissionsBoundary',
+          'iam:PutRolePolicy',
+        ],
+        roles,
+        { StringEquals: { 'iam:PermissionsBoundary': naming.boundaryArn(environment) } },
+      ),
+      allow(
+        [
+          'iam:DeleteRole',
+          'iam:ListInstanceProfilesForRole',
+          'iam:TagRole',
+          'iam:UntagRole',
+          'iam:UpdateAssumeRolePolicy',
+          'iam:UpdateRole',
+        ],
+        roles,
+      ),
+      allow(['iam:PassRole'], roles, { StringEquals: { 'iam:PassedToService': ACTING_SERVICES } }),
+      allow(
+        [
+          'iam:CreatePolicy',
+          'iam:CreatePolicyVersion',
+          'iam:DeletePolicy',
+          'iam:DeletePolicyVersion',
+          'iam:ListPolicyVersions',
+          'iam:TagPolicy',
+          'iam:UntagPolicy',
+        ],
+        policies,
+      ),
+      allow(['iam:CreateServiceLinkedRole'], [`arn:aws:iam::${environment.account}:role/aws-service-role/*`], {
+        StringEquals: { 'iam:AWSServiceName': LINKED_SERVICES },
+      }),
+    ],
+  };
+}
