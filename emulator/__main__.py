@@ -72,7 +72,10 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--toolchain", type=_absolute_path, default=Path(".local/toolchain.json").absolute())
     parser.add_argument("--schedules", action="store_true", help="scheduled crawlers and triggers fire")
     parser.add_argument(
-        "--minute-seconds", type=float, default=60.0, help="how long Glue's minutes last; less only for tests"
+        "--minute-seconds",
+        type=float,
+        default=60.0,
+        help="how long Glue's and CloudWatch's minutes last; less only for tests",
     )
     parser.add_argument(
         "--lifeline", action="store_true", help="stop when stdin ends, unless it brought the line `keep` before"

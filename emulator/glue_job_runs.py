@@ -112,6 +112,7 @@ class JobRun:
 
     def launch(self) -> None:
         """Start the process, from a thread of its own."""
+        self._watch_delay()
         threading.Thread(target=self._execute, name=self.id, daemon=True).start()
 
     def stop(self) -> None:
@@ -261,6 +262,28 @@ class JobRun:
             self.job.job_runs.append(self.retry)
             self.retry.launch()
         self.on_end(self)
+
+    def _watch_delay(self) -> None:
+        """Have EventBridge told when the run takes longer than its NotifyDelayAfter (minutes)."""
+        minutes = (self.definition.get("NotificationProperty") or {}).get("NotifyDelayAfter")
+        if minutes is not None:
+            timer = threading.Timer(minutes * settings.current().minute_seconds, self._emit_run_status, [minutes])
+            timer.daemon = True
+            timer.start()
+
+    def _emit_run_status(self, minutes: int) -> None:
+        if not self.is_live:
+            return
+        detail = {
+            "jobName": self.job.name,
+            "severity": "INFO",
+            "notificationCondition": {"NotifyDelayAfter": float(minutes)},
+            "state": self.state,
+            "jobRunId": self.id,
+            "message": f"Job is in {self.state} state",
+            "startedOn": self.started_on.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        emit(self.account, self.region, "Glue Job Run Status", detail)
 
     def _emit_state_change(self) -> None:
         severity, message = {

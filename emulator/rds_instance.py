@@ -89,6 +89,10 @@ class DBInstance(moto.rds.models.DBInstance):
             }
         ]
 
+    def usage(self) -> tuple[int, float]:
+        """Of the server: bytes on disk, seconds of CPU time (see PostgresServer.usage)."""
+        return self._server.usage()
+
     def launch(self) -> None:
         """Start the server; the instance is `creating` until it accepts connections, then `available`."""
         self._in_background("creating", self._launch)

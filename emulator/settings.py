@@ -43,7 +43,7 @@ class Settings:
     data_dir: Path
     toolchain: Toolchain
     schedules_enabled: bool = False
-    minute_seconds: float = 60.0  # how long a minute of Glue's timeouts and schedules lasts; less for tests
+    minute_seconds: float = 60.0  # how long a minute of timeouts, schedules and alarms lasts; less for tests
 
     @property
     def endpoint(self) -> str:

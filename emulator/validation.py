@@ -14,6 +14,8 @@ _LONGEST_QUOTE = 200  # characters of a value in a message
 # Services whose models state their constraints, with the code of their refusal.
 _CODES = {
     "athena": "InvalidRequestException",
+    "budgets": "InvalidParameterException",
+    "cloudwatch": "ValidationError",
     "events": "ValidationException",
     "glue": "ValidationException",
     "iam": "ValidationError",

@@ -15,7 +15,15 @@ export const defaults = {
     peerings: [{ ownerFolder: 'backend', port: 5432 }],
     nat: false,
   },
-  latency: { promiseMinutes: 60, startMinutes: 2, ingestMinutes: 8, publishMinutes: 8, retryMinutes: 10 },
+  latency: {
+    promiseMinutes: 60,
+    lakeWarnMinutes: 45,
+    servingWarnMinutes: 52,
+    startMinutes: 2,
+    ingestMinutes: 8,
+    publishMinutes: 8,
+    retryMinutes: 10,
+  },
   schedules: {
     crawl: { everyMinutes: 30, offsetMinutes: 0 },
     // A crawl takes some minutes: the run that follows it finds the tables that it found.
@@ -35,10 +43,10 @@ export const defaults = {
     insights: 'standard',
     clientCidrs: [],
   },
-  lake: { versionDays: 30, rawInfrequentDays: 30, landingDays: 90, accessLogDays: 90 },
+  lake: { snapshotDays: 7, versionDays: 30, rawInfrequentDays: 30, landingDays: 90, accessLogDays: 90 },
   logs: { retentionDays: 90 },
   analytics: { maxScannedBytes: 10_000_000_000, resultDays: 30 },
   warehouse: { baseCapacityRpu: 8, maxCapacityRpu: 32, dailyRpuHours: 16 },
-  alarms: { page: [], ticket: [] },
+  alarms: { page: [], ticket: [], slotLagGiB: { ticket: 10, page: 50 }, freeStorageGiB: 5, cpuPercent: 80 },
   budget: { monthlyUsd: 500 },
 } satisfies Omit<Environment, 'name' | 'account'>;

@@ -131,6 +131,10 @@ const schema = z
     latency: z.strictObject({
       /** What is promised: a change in the source is in the lake and in dataengineering-db within. @default 60 */
       promiseMinutes: whole(10, 1440, 'minutes'),
+      /** From when on the lake is late enough for a ticket. @default 45 */
+      lakeWarnMinutes: whole(5, 1440, 'minutes'),
+      /** From when on dataengineering-db is. @default 52 */
+      servingWarnMinutes: whole(5, 1440, 'minutes'),
       /** Until Glue has started a run's jobs. @default 2 */
       startMinutes: whole(1, 60, 'minutes'),
       /** A run of `ingest`. @default 8 */
@@ -182,6 +186,8 @@ const schema = z
         issues.addIssue({ code: 'custom', path: ['maxStorageGiB'], input: maxStorageGiB, message });
       }),
     lake: z.strictObject({
+      /** For how many days a table can be read as it was. @default 7 */
+      snapshotDays: whole(1, 3650, 'days'),
       /** For how many days a replaced or deleted object of the lake can be restored. @default 30 */
       versionDays: whole(1, 3650, 'days'),
       /** After how many days files of the change log move to storage for infrequent access. @default 30 */
@@ -218,11 +224,24 @@ const schema = z
       page: z.array(endpoint),
       /** Who is told what can wait until the morning. */
       ticket: z.array(endpoint),
+      /** Log that a source keeps for the platform, in GiB: from when on somebody is told, and called. @default 10, 50 */
+      slotLagGiB: z.strictObject({ ticket: whole(1, 10_000, 'GiB'), page: whole(1, 10_000, 'GiB') }),
+      /** Storage of dataengineering-db that must stay free, in GiB. @default 5 */
+      freeStorageGiB: whole(1, 10_000, 'GiB'),
+      /** CPU of dataengineering-db that is too much for a quarter of an hour, in percent. @default 80 */
+      cpuPercent: whole(1, 100, 'percent'),
     }),
     budget: z.strictObject({
       /** What the account may cost a month, in US dollars. @default 500 */
       monthlyUsd: whole(1, 10_000_000, 'US dollars'),
     }),
+  })
+  .superRefine(({ latency }, issues) => {
+    for (const name of ['lakeWarnMinutes', 'servingWarnMinutes'] as const) {
+      if (latency[name] < latency.promiseMinutes) continue;
+      const message = `less than the promised ${latency.promiseMinutes} minutes`;
+      issues.addIssue({ code: 'custom', path: ['latency', name], input: latency[name], message });
+    }
   })
   .superRefine(({ latency, schedules }, issues) => {
     const { promiseMinutes, startMinutes, ingestMinutes, publishMinutes, retryMinutes } = latency;

@@ -9,6 +9,7 @@ from trackman import aws
 from trackman.contract import load_contracts
 from trackman.errors import JobError
 from trackman.ingestion import Ingestion
+from trackman.metrics import to_cloudwatch
 from trackman.session import spark_session
 
 
@@ -20,7 +21,12 @@ def main(argv: list[str]) -> None:
     for contract in contracts:
         try:
             reports = Ingestion(
-                spark, contract, arguments.raw_database, arguments.lake_database, arguments.JOB_RUN_ID
+                spark,
+                contract,
+                arguments.raw_database,
+                arguments.lake_database,
+                arguments.JOB_RUN_ID,
+                measure=to_cloudwatch,
             ).run()
         except JobError as error:
             failures.append(str(error))

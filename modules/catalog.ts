@@ -67,6 +67,13 @@ export class Database extends Construct {
     this.grantByLakeFormation(grantee, 'read');
   }
 
+  /** Allows to list its tables with their definitions. */
+  grantList(grantee: Grantee): void {
+    grantee.allow({ actions: ['glue:GetTables'], resources: this.resources });
+    this.props.key.grantDecrypt(grantee);
+    this.grantByLakeFormation(grantee, 'read');
+  }
+
   /** Allows to read, create and change its tables. Dropping one is nobody's routine. */
   grantReadWrite(grantee: Grantee): void {
     this.allowToRead(grantee);

@@ -80,6 +80,30 @@ export const names = {
     policies: 'trackman-access-',
     boundary: 'trackman-boundary',
   },
+  /** What watches the rest. Alarms and rules are explained, by these names, in docs/runbooks/alarms.md. */
+  monitoring: {
+    topics: { page: 'trackman-page', ticket: 'trackman-ticket' },
+    freshness: { job: 'freshness', role: 'trackman-freshness', schedule: 'freshness-schedule' },
+    dashboard: 'trackman',
+    budget: 'trackman',
+    rules: {
+      jobFailed: 'trackman-job-failed',
+      backgroundJobFailed: 'trackman-background-job-failed',
+      jobLate: 'trackman-job-late',
+      crawlerFailed: 'trackman-crawler-failed',
+    },
+    alarmPrefix: 'trackman-',
+  },
+  /** Metrics that the jobs publish; they know the same names. */
+  metrics: {
+    namespace: 'Trackman',
+    /** In seconds, by Target. */
+    freshness: 'Freshness',
+    lakeTarget: 'lake',
+    /** In bytes, by Source. */
+    restartLag: 'SlotRestartLagBytes',
+    confirmedLag: 'SlotConfirmedLagBytes',
+  },
 } as const;
 
 type Named = Pick<Environment, 'name'>;

@@ -10,6 +10,7 @@ import { GlueSecurity } from './glue-security';
 import { Key } from './key';
 import { Lake } from './lake';
 import { LakeFormation } from './lake-formation';
+import { Monitoring } from './monitoring/monitoring';
 import * as naming from './naming';
 import { names } from './naming';
 import { Network } from './network';
@@ -105,7 +106,7 @@ export class Platform extends EnvironmentStack {
       include,
     }));
     const landing = { bucket: lake.landing, prefixes: Object.values(names.feeds) };
-    new Crawler(this, 'crawler', {
+    const crawler = new Crawler(this, 'crawler', {
       name: names.crawler,
       roleName: names.roles.crawler,
       database: catalog.backend,
@@ -140,7 +141,7 @@ export class Platform extends EnvironmentStack {
     const artifacts = new JobArtifacts(this, 'artifacts', {
       bucket: lake.artifacts,
       files: artifactFiles(projectRoot),
-      scripts: Object.values(names.jobs),
+      scripts: [...Object.values(names.jobs), names.monitoring.freshness.job],
       contracts,
     });
     const { jobs } = new Pipeline(this, 'pipeline', {
@@ -154,7 +155,7 @@ export class Platform extends EnvironmentStack {
       schedules: environment.schedules,
       workers: environment.sparkJobs,
       budgets: environment.latency,
-      snapshotDays: 7, // a value of the environment: lake.snapshotDays
+      snapshotDays: environment.lake.snapshotDays,
     });
 
     const { analysts } = new Analytics(this, 'analytics', {
@@ -182,6 +183,27 @@ export class Platform extends EnvironmentStack {
       retentionDays: environment.logs.retentionDays,
       schemas: [catalog.lake, catalog.marts],
       deletionProtection,
+    });
+
+    new Monitoring(this, 'monitoring', {
+      location,
+      key,
+      artifacts,
+      security,
+      tables: lake.tables,
+      lake: catalog.lake,
+      jobs: [jobs.ingest, jobs.publish, jobs.migrate],
+      backgroundJobs: [jobs.ingestFiles, jobs.maintain],
+      measuringJobs: [jobs.ingest],
+      crawler,
+      sources: contracts.map(({ source }) => source),
+      servingDb,
+      workgroups: Object.values(names.workgroups),
+      pipelineMinutes: environment.schedules.pipeline.everyMinutes,
+      promise: environment.latency,
+      subscribers: environment.alarms,
+      limits: environment.alarms,
+      monthlyBudgetUsd: environment.budget.monthlyUsd,
     });
 
     // Who may do what.

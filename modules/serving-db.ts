@@ -162,7 +162,7 @@ export class ServingDb extends Construct {
       subnetIds: [...network.subnetIds],
     });
     const group = network.securityGroup('serving-db', `Who reaches ${identifier}`);
-    const port = 5432;
+    const port = 5432; // RDS's default for Postgres
     group.allowFrom(network.glue.securityGroup, { from: port, to: port }, 'Jobs load and migrate it');
     network.glue.securityGroup.allowTo(group, { from: port, to: port }, identifier);
     for (const cidr of clientCidrs) {
@@ -172,7 +172,6 @@ export class ServingDb extends Construct {
       publiclyAccessible: false,
       dbSubnetGroupName: subnets.name,
       vpcSecurityGroupIds: [group.id],
-      port,
     };
   }
 

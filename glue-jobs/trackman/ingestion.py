@@ -24,6 +24,7 @@ from trackman.discovery import discover_tables
 from trackman.errors import JobError, TableError
 from trackman.iceberg import IcebergCatalog, IcebergTable, NewTable
 from trackman.lake_table import DEFINITION, LakeTable, added_columns, describe, with_columns
+from trackman.metrics import Measure, nowhere
 from trackman.partitioning import PartitionField
 from trackman.pending import NOTHING, Span, Summary, read_log, summarize
 from trackman.pii import read_pepper
@@ -73,6 +74,7 @@ class Ingestion:
         lake_database: str,
         run_id: str,
         checkpoint: Checkpoint = no_checkpoint,
+        measure: Measure = nowhere,
     ) -> None:
         self._spark = spark
         self._catalog = IcebergCatalog(spark)
@@ -81,6 +83,7 @@ class Ingestion:
         self._lake_database = lake_database
         self._run_id = run_id
         self._checkpoint = checkpoint
+        self._measure = measure
         self._bookmark_property = bookmark_property(contract.source)
         hashes = any(options.columns_with("hash") for options in contract.tables.values())
         self._pepper = read_pepper(aws.secret(contract.pepper_secret)) if hashes else None
@@ -94,6 +97,9 @@ class Ingestion:
             source = Source(contract, connection)
             source.lock()
             identity = source.check()
+            # Now, before the slot is acknowledged: the most that the source had to keep since the last run, and known
+            # of a run that fails too.
+            self._measure(source.slot_lag())
             log = open_change_log(self._catalog, self._raw_database)
             bookmark = start_or_resume(log, source, contract, identity, self._run_id)
             self._checkpoint("slot ready")

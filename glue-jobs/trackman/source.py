@@ -13,11 +13,15 @@ from trackman.bookmark import ServerIdentity
 from trackman.contract import Contract, TableName
 from trackman.errors import LostChangesError, RivalRunError, SourceError
 from trackman.lsn import parse_lsn
+from trackman.metrics import Measurement
 from trackman.postgres import Server, identifier, literal
 from trackman.source_tables import SourceTable, read_tables
 
 _OLDEST_VERSION = 140_000
 MESSAGE_PREFIX = "trackman"
+
+RESTART_LAG = "SlotRestartLagBytes"
+CONFIRMED_LAG = "SlotConfirmedLagBytes"
 
 # Row filters and column lists exist from version 15 on; as JSON they can be asked for in version 14 too.
 _PUBLISHED_TABLES = """
@@ -188,6 +192,23 @@ class Source:
                 "not read yet (max_slot_wal_keep_size)"
             )
         return parse_lsn(position)
+
+    def slot_lag(self) -> list[Measurement]:
+        """How much log the slot makes the source keep (from restart_lsn on), and how much of it was not acknowledged
+        (from confirmed_flush_lsn on), in bytes up to the log's present end. Nothing of a slot that is not there.
+        """
+        rows = self._connection.run(
+            "select pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::int8,"
+            " pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::int8"
+            " from pg_replication_slots where slot_name = :slot",
+            slot=self._contract.slot,
+        )
+        return [
+            Measurement(metric, lag, "Bytes", {"Source": self._contract.source})
+            for row in rows
+            for metric, lag in zip((RESTART_LAG, CONFIRMED_LAG), row, strict=True)
+            if lag is not None  # an invalidated slot keeps nothing any more
+        ]
 
     def create_slot(self) -> int:
         """Make the slot and return its position: every transaction that commits from now on will be read.

@@ -155,7 +155,7 @@ function secrets(environment: Environment): Area {
 function catalog(environment: Environment, connections: readonly string[]): Area {
   const glue = (kind: string, named: Iterable<string>): string[] =>
     [...named].map((name) => arn('glue', environment, `${kind}/${name}`));
-  const jobs = glue('job', Object.values(names.jobs));
+  const jobs = glue('job', [...Object.values(names.jobs), names.monitoring.freshness.job]);
   const resources = [
     arn('glue', environment, 'catalog'),
     ...glue('database', Object.values(names.databases)),
@@ -163,7 +163,7 @@ function catalog(environment: Environment, connections: readonly string[]): Area
     ...glue('crawler', [names.crawler]),
     ...jobs,
     ...glue('workflow', [names.workflow, names.landing.workflow]),
-    ...glue('trigger', [...Object.values(names.triggers), names.landing.trigger]),
+    ...glue('trigger', [...Object.values(names.triggers), names.landing.trigger, names.monitoring.freshness.schedule]),
   ];
   const tables = Object.values(names.databases).map((name) => arn('glue', environment, `table/${name}/*`));
   return {

@@ -209,6 +209,12 @@ def test_glue_tables_need_table_database_and_catalog(emulator: Emulator) -> None
             {"logGroupName": "/g", "logStreamName": "s"},
         ),
         ("rds", "rds:DeleteDBInstance", "db:one", "delete_db_instance", {"DBInstanceIdentifier": "one"}),
+        ("cloudwatch", "cloudwatch:DescribeAlarms", "alarm:late", "describe_alarms", {"AlarmNames": ["late"]}),
+        ("sns", "sns:GetTopicAttributes", "page", "get_topic_attributes", {"TopicArn": arn("sns", "page")}),
+        ("sns", "sns:CreateTopic", "page", "create_topic", {"Name": "page"}),
+        ("sns", "sns:Unsubscribe", "page", "unsubscribe", {"SubscriptionArn": arn("sns", "page:1234")}),
+        ("events", "events:DescribeRule", "rule/failed", "describe_rule", {"Name": "failed"}),
+        ("events", "events:ListTargetsByRule", "rule/failed", "list_targets_by_rule", {"Rule": "failed"}),
         ("rds", "rds:DescribeDBInstances", "db:*", "describe_db_instances", {}),
     ],
 )
@@ -224,7 +230,15 @@ def test_resources_of_services(
         assert f"not authorized to perform: {action} on the resource." in refused["Message"]
     else:
         assert f"{action} on resource: {arn(service, resource)} with an explicit deny" in refused["Message"]
-    assert refused["Code"] == ("AccessDenied" if service == "rds" else "AccessDeniedException")
+    assert refused["Code"] == ("AccessDenied" if service in ("rds", "sns") else "AccessDeniedException")
+
+
+def test_budgets_have_permissions_of_their_own(emulator: Emulator) -> None:
+    budget = f"arn:aws:budgets::{ACCOUNT}:budget/month"
+    viewer = Role(emulator, "iam-budgets", allow("budgets:ViewBudget", budget)).client("budgets")
+    request = {"AccountId": ACCOUNT, "BudgetName": "month"}
+    assert refusal(viewer.describe_budget, **request)["Code"] == "NotFoundException"
+    assert f"budgets:ModifyBudget on resource: {budget}" in refusal(viewer.delete_budget, **request)["Message"]
 
 
 def test_secrets_by_name_and_by_arn(emulator: Emulator) -> None:

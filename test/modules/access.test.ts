@@ -10,7 +10,7 @@ const ROLES = [...JOBS, 'trackman-analyst', 'trackman-crawler', 'trackman-landin
 const OWN_STATEMENTS = { StringEquals: { 'redshift-data:statement-owner-iam-userid': '$${aws:userid}' } };
 /** Actions for which the service knows no resource, and the condition that narrows them instead. */
 const UNSCOPED: Record<string, Statement['Condition']> = {
-  'cloudwatch:PutMetricData': { StringEquals: { 'cloudwatch:namespace': 'Glue' } },
+  'cloudwatch:PutMetricData': { StringEquals: { 'cloudwatch:namespace': expect.stringMatching(/^(Glue|Trackman)$/) } },
   'redshift-data:DescribeStatement': OWN_STATEMENTS,
   'redshift-data:GetStatementResult': OWN_STATEMENTS,
   'redshift-data:CancelStatement': OWN_STATEMENTS,

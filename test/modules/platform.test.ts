@@ -63,10 +63,23 @@ describe.each(environments)('the stack of $name', (environment) => {
     ['aws_glue_crawler', ['sources']],
     ['aws_glue_classifier', ['telemetry-csv', 'telemetry-json']],
     ['aws_glue_security_configuration', ['trackman']],
-    ['aws_glue_job', ['ingest', 'ingest-files', 'maintain', 'migrate', 'publish']],
+    ['aws_glue_job', ['freshness', 'ingest', 'ingest-files', 'maintain', 'migrate', 'publish']],
     ['aws_glue_workflow', ['landing', 'pipeline']],
-    ['aws_glue_trigger', ['landing-event', 'maintain-schedule', 'pipeline-publish', 'pipeline-schedule']],
-    ['aws_cloudwatch_event_rule', ['trackman-landing-objects', 'trackman-landing-schedule']],
+    [
+      'aws_glue_trigger',
+      ['freshness-schedule', 'landing-event', 'maintain-schedule', 'pipeline-publish', 'pipeline-schedule'],
+    ],
+    [
+      'aws_cloudwatch_event_rule',
+      [
+        'trackman-background-job-failed',
+        'trackman-crawler-failed',
+        'trackman-job-failed',
+        'trackman-job-late',
+        'trackman-landing-objects',
+        'trackman-landing-schedule',
+      ],
+    ],
     ['aws_db_instance', ['dataengineering-db']],
     [
       'aws_secretsmanager_secret',
@@ -155,7 +168,7 @@ test('a fourth environment is one file, and one line in envs/index.ts', () => {
       allowed_account_ids: ['444444444444'],
     },
   });
-  const types = synthesize(staging).types();
+  const types = synthesize({ ...staging, alarms: qa.alarms }).types(); // nobody subscribes until it is said who
   expect(platform.types()).toEqual(types);
   for (const type of ['aws_glue_catalog_database', 'aws_glue_job', 'aws_athena_workgroup', 'aws_iam_role']) {
     expect(platform.names(type)).toEqual(synthesize(staging).names(type));

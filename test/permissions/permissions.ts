@@ -77,19 +77,19 @@ type Resources = Readonly<Record<string, Readonly<Record<string, Readonly<Record
  * @param file the stack's cdk.tf.json
  */
 export function readGrants(file: string): Grant[] {
-  const { resource } = JSON.parse(readFileSync(file, 'utf8')) as { resource: Resources };
+  const { resource: resources } = JSON.parse(readFileSync(file, 'utf8')) as { resource: Resources };
   const find = (type: string, reference: string): Readonly<Record<string, string>> | undefined =>
-    resource[type]?.[new RegExp(`^\\$\\{${type}\\.([\\w-]+)\\.\\w+\\}$`).exec(reference)?.[1] ?? ''];
+    resources[type]?.[new RegExp(`^\\$\\{${type}\\.([\\w-]+)\\.\\w+\\}$`).exec(reference)?.[1] ?? ''];
   const roleName = (reference: string): string => find('aws_iam_role', reference)?.['name'] ?? reference;
 
-  const inline = Object.values(resource['aws_iam_role_policy'] ?? {}).flatMap(({ role, policy }) =>
-    grantsOf(roleName(role!), policy!),
+  const inline = Object.values(resources['aws_iam_role_policy'] ?? {}).flatMap(({ role, policy }) =>
+    grantsOf(roleName(role!), policy!, resources),
   );
-  const attached = Object.values(resource['aws_iam_role_policy_attachment'] ?? {}).flatMap((attachment) => {
+  const attached = Object.values(resources['aws_iam_role_policy_attachment'] ?? {}).flatMap((attachment) => {
     const role = roleName(attachment['role']!);
     const arn = attachment['policy_arn']!;
     const own = find('aws_iam_policy', arn);
-    return own ? grantsOf(role, own['policy']!) : [{ role, action: 'policy', resource: arn }];
+    return own ? grantsOf(role, own['policy']!, resources) : [{ role, action: 'policy', resource: arn }];
   });
   return distinct([...inline, ...attached]);
 }
@@ -98,7 +98,7 @@ function distinct(grants: readonly Grant[]): Grant[] {
   return [...new Map(grants.map((grant) => [JSON.stringify(grant), grant])).values()];
 }
 
-function grantsOf(role: string, policy: string): Grant[] {
+function grantsOf(role: string, policy: string, resources: Resources): Grant[] {
   const { Statement: statements } = JSON.parse(policy) as { Statement: readonly Statement[] };
   return statements
     .filter(({ Effect }) => Effect === 'Allow')
@@ -106,28 +106,33 @@ function grantsOf(role: string, policy: string): Grant[] {
       [Action].flat().flatMap((action) =>
         [Resource]
           .flat()
-          .map(resolve)
+          .map((arn) => resolve(arn, resources))
           .filter((resource) => concerns(action, resource))
           .map((resource) => ({ role, action, resource, ...(conditions && { conditions }) })),
       ),
     );
 }
 
-/** ARNs that are known only once the resource exists, by the reference that stands for them. */
-const KNOWN_AFTER_APPLY: readonly (readonly [RegExp, string])[] = [
-  [/^aws_kms_key\.[\w-]+\.arn$/, 'arn:aws:kms:*:*:key/*'],
-  [/^aws_db_instance\.[\w-]+\.master_user_secret\[0\]\.secret_arn$/, 'arn:aws:secretsmanager:*:*:secret:rds!db-*'],
-  [
-    /^aws_redshiftserverless_namespace\.[\w-]+\.admin_password_secret_arn$/,
-    'arn:aws:secretsmanager:*:*:secret:redshift!*',
-  ],
-];
+/** What stands for a value that is known only once its resource exists; `{name}` is that property of the resource. */
+const KNOWN_AFTER_APPLY: Readonly<Record<string, string>> = {
+  'aws_db_instance.master_user_secret[0].secret_arn': 'arn:aws:secretsmanager:*:*:secret:rds!db-*',
+  'aws_glue_workflow.arn': 'arn:aws:glue:*:*:workflow/{name}',
+  'aws_kms_key.arn': 'arn:aws:kms:*:*:key/*',
+  'aws_redshiftserverless_namespace.admin_password_secret_arn': 'arn:aws:secretsmanager:*:*:secret:redshift!*',
+  'aws_redshiftserverless_workgroup.arn': 'arn:aws:redshift-serverless:*:*:workgroup/*',
+  'aws_security_group.id': 'sg-*',
+  'aws_sns_topic.arn': 'arn:aws:sns:*:*:{name}',
+  'aws_subnet.id': 'subnet-*',
+};
 
-function resolve(resource: string): string {
-  return resource.replace(/\$\{([^}]+)\}/g, (_, reference: string) => {
-    const known = KNOWN_AFTER_APPLY.find(([pattern]) => pattern.test(reference));
-    if (!known) throw new Error(`a policy names ${reference}: add what its ARN looks like to KNOWN_AFTER_APPLY`);
-    return known[1];
+/** An ARN of a policy without references to other resources. */
+function resolve(arn: string, resources: Resources): string {
+  return arn.replace(/\$\{(\w+)\.([\w-]+)\.([^}]+)\}/g, (reference, type: string, id: string, attribute: string) => {
+    const known = KNOWN_AFTER_APPLY[`${type}.${attribute}`];
+    if (known === undefined) {
+      throw new Error(`a policy names ${reference}: add to KNOWN_AFTER_APPLY what stands for ${type}.${attribute}`);
+    }
+    return known.replace('{name}', () => resources[type]![id]!['name']!);
   });
 }
 
