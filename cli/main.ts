@@ -8,6 +8,7 @@ import { environmentCommand } from './commands/environment';
 import { localCommand } from './commands/local';
 import { migrateCommand } from './commands/migrate';
 import { planCommand } from './commands/plan';
+import { preflightCommand } from './commands/preflight';
 import { statusCommand } from './commands/status';
 import { validateCommand } from './commands/validate';
 import { ExitCode, FailedError, InputError, InterruptedError } from './errors';
@@ -22,6 +23,7 @@ function program(): Command {
     .exitOverride() // bad usage is thrown to `main`, which knows the exit codes
     .addCommand(bootstrapCommand())
     .addCommand(environmentCommand())
+    .addCommand(preflightCommand())
     .addCommand(validateCommand())
     .addCommand(planCommand())
     .addCommand(applyCommand())

@@ -1,6 +1,7 @@
 import { DataAwsSsmParameter } from '@cdktf/provider-aws/lib/data-aws-ssm-parameter';
 import { Fn } from 'cdktf';
 import { Construct } from 'constructs';
+import { SOURCE_ADDRESS } from '../sources/address';
 import { GlueConnection, type Placement } from './glue-connection';
 import type { Grantee } from './grantee';
 import { parameterArn, secretArn, type Location } from './naming';
@@ -38,7 +39,7 @@ export class SourceConnection extends Construct {
       lifecycle: {
         postcondition: [
           {
-            condition: '${can(regex("^postgresql://[^/@?]+:[0-9]+/[^/?]+$", self.insecure_value))}',
+            condition: `\${can(regex("${SOURCE_ADDRESS}", self.insecure_value))}`,
             // The value is not shown: when it is wrong, somebody may have put a password there.
             errorMessage:
               `SSM parameter ${urlParameter} of source ${name}: expected postgresql://host:port/database ` +

@@ -96,7 +96,12 @@ function render({ environment, account, region, at, freshness, stages, bookmarks
       ? 'No alarm is defined.'
       : renderTable(
           ['alarm', 'state', 'since', 'reason'],
-          alarms.map(({ name, state, since, reason }) => [name, state, clock(since), state === 'OK' ? '' : reason]),
+          alarms.map(({ name, state, since, reason }) => [
+            name,
+            state,
+            clock(since),
+            state === 'OK' ? '' : shortened(reason),
+          ]),
         ),
   ];
   return parts.join('\n\n');
@@ -106,7 +111,7 @@ function stageRow({ name, runs }: Stage): string[] {
   const [last, ...before] = runs;
   if (!last) return [name, 'never ran', '', '', '', ''];
   const { state, startedAt, completedAt, seconds, error } = last;
-  const told = error === null ? state : `${state}: ${error.slice(0, 60)}`;
+  const told = error === null ? state : `${state}: ${shortened(error)}`;
   return [
     name,
     told,
@@ -115,6 +120,13 @@ function stageRow({ name, runs }: Stage): string[] {
     duration(seconds),
     before.map((run) => run.state).join(' '),
   ];
+}
+
+const LONGEST = 70;
+
+/** What fits beside the other columns; `--json` has the whole text. */
+function shortened(text: string): string {
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`;
 }
 
 /** `2026-11-24 09:50:44` of an ISO time, UTC. */

@@ -3,7 +3,8 @@ import type { Client } from 'pg';
 import type { Environment } from '../../envs/environment';
 import { names, servingCaParameter, servingSecrets } from '../../modules/naming';
 import { lakeTableName, resolveContracts, type ResolvedContract } from '../../sources/contract';
-import { connect, databaseEndpoint, readParameter, readSecret, type Login } from '../aws/readers';
+import { connect, databaseEndpoint, readLogin, readParameter, readSecret } from '../aws/readers';
+import { connectToSource } from '../aws/source';
 import { pepperBlocks, type Column, type Pepper } from './canonical';
 import { lakeCopy, postgresCopy } from './copies';
 import { compare, type Difference } from './reconcile';
@@ -30,7 +31,7 @@ export async function verify(environment: Environment, report: Report): Promise<
   try {
     const verified: VerifiedTable[] = [];
     for (const contract of resolveContracts(environment)) {
-      const source = await connectToSource(environment, contract);
+      const source = await withSession(await connectToSource(environment.region, contract));
       try {
         verified.push(...(await verifySource(environment, contract, { source, serving }, report)));
       } finally {
@@ -95,25 +96,14 @@ function keptColumns(contract: ResolvedContract, table: SourceTable): Column[] {
   });
 }
 
-async function connectToSource({ region }: Environment, { connection }: ResolvedContract): Promise<Client> {
-  const [url, ca, secret] = await Promise.all([
-    readParameter(region, connection.urlParameter),
-    readParameter(region, connection.caParameter),
-    readSecret(region, connection.secret),
-  ]);
-  const { hostname, port, pathname } = new URL(url);
-  const where = { host: hostname, port: Number(port || 5432), database: decodeURIComponent(pathname.slice(1)) };
-  return withSession(await connect(where, JSON.parse(secret) as Login, ca));
-}
-
 async function connectToServing(environment: Environment): Promise<Client> {
   const { region } = environment;
-  const [endpoint, ca, secret] = await Promise.all([
+  const [endpoint, ca, login] = await Promise.all([
     databaseEndpoint(region, names.serving.identifier),
     readParameter(region, servingCaParameter(environment)),
-    readSecret(region, servingSecrets(environment).application),
+    readLogin(region, servingSecrets(environment).application),
   ]);
-  return withSession(await connect({ ...endpoint, database: names.serving.database }, JSON.parse(secret) as Login, ca));
+  return withSession(await connect({ ...endpoint, database: names.serving.database }, login, ca));
 }
 
 async function withSession(client: Client): Promise<Client> {

@@ -14,6 +14,7 @@ test.each([
   [['bootstrap'], "missing required argument 'env'"],
   [['bootstrap', 'moon'], "There is no environment 'moon'; there is: dev, staging, prod."],
   [['apply', 'dev'], "required option '--plan <directory>' not specified"],
+  [['preflight', 'dev', '--force'], "unknown option '--force'"],
   [['local', 'up', '--shots', '5'], "'5' is not a whole number from 1,000 to 100,000,000."],
 ])('%j is bad input: exit code 2, named on stderr, nothing on stdout', (argv, complaint) => {
   expect(trackman(...argv)).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(complaint) });

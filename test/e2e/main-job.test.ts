@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AthenaClient, UpdateWorkGroupCommand } from '@aws-sdk/client-athena';
 import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
-import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { DeleteParameterCommand, GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Client } from 'pg';
 import { credentialsOf, deployJob } from '../../cli/local/github';
 import type { PlanSummary } from '../../cli/terraform/plan-summary';
@@ -131,6 +131,32 @@ describe('the main job', () => {
   );
 
   test(
+    'preflight passes; what the owners break is named, with exit code 1 and no secret',
+    async () => {
+      expect(await trackman('preflight', 'dev', '--source')).toEqual({
+        code: 0,
+        stdout: expect.stringContaining('✓ tables of trackman-backend: 5 can be followed'),
+        stderr: '',
+      });
+      const mend = await breakWhatOwnersKeep();
+      try {
+        const { code, stdout, stderr } = await trackman('preflight', 'dev', '--source');
+        expect({ code, stderr }).toEqual({
+          code: 1,
+          stderr: expect.stringMatching(/^trackman: 2 of \d+ checks failed/),
+        });
+        expect(stdout).toContain('✗ parameter /trackman/dev/backend/cidr: missing; expected an address range');
+        expect(stdout).toContain('✗ source trackman-backend: secret trackman/dev/backend is not of the form');
+        expect(stdout).toContain('✓ parameter /trackman/dev/backend/url: ');
+        expect(stdout).not.toContain('canary');
+      } finally {
+        await mend();
+      }
+    },
+    2 * MINUTE,
+  );
+
+  test(
     'a row that differs is found and shown, with exit code 1',
     async () => {
       await changeFacilityInServing();
@@ -152,6 +178,21 @@ describe('the main job', () => {
     MINUTE,
   );
 });
+
+/** Takes their address range away and spoils their secret; returns what puts both back. */
+async function breakWhatOwnersKeep(): Promise<() => Promise<void>> {
+  const ssm = new SSMClient({});
+  const secrets = new SecretsManagerClient({});
+  const [cidr, backend] = ['/trackman/dev/backend/cidr', 'trackman/dev/backend'];
+  const { Parameter } = await ssm.send(new GetParameterCommand({ Name: cidr }));
+  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: backend }));
+  await ssm.send(new DeleteParameterCommand({ Name: cidr }));
+  await secrets.send(new PutSecretValueCommand({ SecretId: backend, SecretString: 'canary' }));
+  return async () => {
+    await ssm.send(new PutParameterCommand({ Name: cidr, Value: Parameter!.Value!, Type: 'String' }));
+    await secrets.send(new PutSecretValueCommand({ SecretId: backend, SecretString }));
+  };
+}
 
 /** As nobody should: behind the platform's back, by the loader's credentials. */
 async function changeFacilityInServing(): Promise<void> {

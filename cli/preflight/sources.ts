@@ -1,0 +1,31 @@
+/** The sources themselves, as `ingest` finds them: only where they can be reached from. */
+import type { Environment } from '../../envs/environment';
+import { resolveContracts, type ResolvedContract } from '../../sources/contract';
+import { connectToSource } from '../aws/source';
+import { findings, good, type Finding } from './finding';
+import { checkPublication, checkTables } from './source-publication';
+import { checkRole, checkServer, checkSlot, checkSlotLimit } from './source-server';
+
+export async function checkSources(environment: Environment): Promise<readonly Finding[]> {
+  const contracts = resolveContracts(environment);
+  return (await Promise.all(contracts.map((contract) => checkSource(environment.region, contract)))).flat();
+}
+
+async function checkSource(region: string, contract: ResolvedContract): Promise<readonly Finding[]> {
+  return findings(`source ${contract.source}`, async () => {
+    const client = await connectToSource(region, contract);
+    try {
+      return [
+        good(`source ${contract.source}`, 'answers, its certificate and host name verified'),
+        ...(await checkServer(client, contract)),
+        ...(await checkRole(client, contract)),
+        ...(await checkSlot(client, contract)),
+        ...(await checkSlotLimit(client, contract)),
+        ...(await checkPublication(client, contract)),
+        ...(await checkTables(client, contract)),
+      ];
+    } finally {
+      await client.end();
+    }
+  });
+}

@@ -1,0 +1,89 @@
+import { renderFinding, type Finding } from '../../../cli/preflight/finding';
+import { judgePublication, judgeTables, type Table } from '../../../cli/preflight/source-publication';
+import { judgeServer, judgeSlot } from '../../../cli/preflight/source-server';
+
+const wrongOnes = (found: readonly Finding[]): string[] =>
+  found.filter(({ state }) => state !== 'good').map(renderFinding);
+
+describe('the server', () => {
+  const fitting = { version: 140_012, isInRecovery: false, walLevel: 'logical' };
+
+  test('that can be followed', () => expect(wrongOnes(judgeServer('golf', fitting))).toEqual([]));
+
+  test.each([
+    [{ version: 130_014 }, '✗ version of golf: Postgres 13; expected Postgres 14 or later'],
+    [{ isInRecovery: true }, '✗ server of golf: in recovery: a standby; expected the primary'],
+    [{ walLevel: 'replica' }, '✗ wal_level of golf: replica; expected logical; its owners set it (on RDS rds.logical'],
+  ])('with %j cannot, and only that is told', (deviation, line) => {
+    expect(wrongOnes(judgeServer('golf', { ...fitting, ...deviation }))).toEqual([expect.stringContaining(line)]);
+  });
+});
+
+test.each([
+  [{}, 'good', 'its log kept'],
+  [{ isLost: true }, 'wrong', 'was invalidated'],
+  [{ isHere: false }, 'wrong', 'of pgoutput in database trackman'],
+  [{ plugin: 'wal2json' }, 'wrong', 'of wal2json'],
+])('a slot with %j is %s', (deviation, state, found) => {
+  const slot = { plugin: 'pgoutput', database: 'trackman', isHere: true, isLost: false, ...deviation };
+  expect(judgeSlot('slot', slot)).toMatchObject({ state, found: expect.stringContaining(found) });
+});
+
+describe('the publication', () => {
+  const fitting = { isForAllTables: false, isComplete: true, isViaRoot: true };
+
+  test('that is complete', () => expect(judgePublication('p', 'trackman', fitting).state).toBe('good'));
+
+  test.each([
+    [undefined, 'missing', 'CREATE PUBLICATION "trackman" FOR TABLE'],
+    [{ ...fitting, isForAllTables: true }, 'is FOR ALL TABLES', 'after dropping it'],
+    [{ ...fitting, isComplete: false }, 'leaves kinds of changes out', 'ALTER PUBLICATION "trackman" SET (publish ='],
+    [{ ...fitting, isViaRoot: false }, 'publishes partitions by themselves', 'publish_via_partition_root = true'],
+  ])('%j is wrong, and its owner is told what to run', (publication, found, remedy) => {
+    expect(judgePublication('p', 'trackman', publication)).toMatchObject({
+      state: 'wrong',
+      found,
+      remedy: expect.stringContaining(remedy),
+    });
+  });
+});
+
+describe('tables', () => {
+  const contract = { source: 'golf', publication: 'trackman', include: ['public.*'] };
+  const table = (name: string, deviation: Partial<Table> = {}): Table => ({
+    name,
+    isPublished: true,
+    isWhole: true,
+    isReadable: true,
+    replicaIdentity: 'd',
+    hasKey: true,
+    ...deviation,
+  });
+
+  test('that can be followed are one line', () => {
+    expect(judgeTables(contract, [table('public.bays'), table('public.shots')]).map(renderFinding)).toEqual([
+      '✓ tables of golf: 2 can be followed: public.bays, public.shots',
+    ]);
+  });
+
+  test.each<[Partial<Table>, string]>([
+    [{ isPublished: false }, 'ALTER PUBLICATION "trackman" ADD TABLE "public"."shots"'],
+    [{ isWhole: false }, 'row filter'],
+    [{ isReadable: false }, 'SELECT on "public"."shots"'],
+    [{ replicaIdentity: 'n' }, 'ALTER TABLE "public"."shots" REPLICA IDENTITY DEFAULT'],
+    [{ hasKey: false }, 'has no primary key'],
+  ])('with %j cannot be: a line of its own says who does what', (deviation, said) => {
+    const lines = judgeTables(contract, [table('public.bays'), table('public.shots', deviation)]).map(renderFinding);
+    expect(lines).toEqual([
+      '✓ tables of golf: 1 can be followed: public.bays',
+      expect.stringMatching(/^✗ table public\.shots: /),
+    ]);
+    expect(lines[1]).toContain(said);
+  });
+
+  test('none at all is wrong', () => {
+    expect(judgeTables(contract, [])).toEqual([
+      expect.objectContaining({ state: 'wrong', found: 'none can be followed' }),
+    ]);
+  });
+});
