@@ -108,11 +108,11 @@ function secrets(environment: Environment): Area {
       allow(['ssm:GetParameter'], [naming.parameterArn(environment, `/trackman/${name}/*`)]),
       allowUnscoped(['kms:ListAliases']),
       allow(['kms:DescribeKey', 'kms:GetKeyPolicy', 'kms:GetKeyRotationStatus', 'kms:ListResourceTags'], keys),
-      // The artifacts' metadata, where they are encrypted by the platform's key.
+      // The metadata of artifacts and of the catalog, where the platform's key encrypts them.
       allow(['kms:Decrypt'], keys, {
         StringEquals: {
           ...TAGGED['StringEquals'],
-          'kms:ViaService': `s3.${environment.region}.amazonaws.com`,
+          'kms:ViaService': ['glue', 's3'].map((service) => `${service}.${environment.region}.amazonaws.com`),
         },
       }),
     ],
