@@ -13,6 +13,7 @@ export const defaults = {
     endpoints: ['glue', 'logs', 'monitoring', 'secretsmanager', 'ssm', 'kms', 'sts'],
     endpointZones: ['a'],
     peerings: [{ ownerFolder: 'backend', port: 5432 }],
+    sourcePorts: [],
     nat: false,
   },
   latency: {

@@ -133,6 +133,7 @@ export class Platform extends EnvironmentStack {
       network,
       key,
       ...environment.servingDb,
+      ...environment.logs,
       deletionProtection,
       secrets: naming.servingSecrets(environment),
       caParameter: naming.servingCaParameter(environment),
@@ -180,7 +181,7 @@ export class Platform extends EnvironmentStack {
       subnetIds: network.subnetIds,
       securityGroupIds: [warehouseGroup.id],
       ...environment.warehouse,
-      retentionDays: environment.logs.retentionDays,
+      ...environment.logs,
       schemas: [catalog.lake, catalog.marts],
       deletionProtection,
     });

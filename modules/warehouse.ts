@@ -8,7 +8,7 @@ import { Construct } from 'constructs';
 import type { Database } from './catalog';
 import type { Grantee } from './grantee';
 import type { Key } from './key';
-import { arn, redshiftLogGroup, type Location } from './naming';
+import { redshiftLogGroup, type Location } from './naming';
 import { Role } from './role';
 import { check } from './validation';
 
