@@ -1,5 +1,6 @@
 """Networks: where moto's EC2 differs from AWS's, as far as the platform depends on it."""
 
+import inspect
 from typing import Any
 
 from moto.ec2.models.flow_logs import FlowLogsBackend
@@ -9,14 +10,16 @@ from emulator import iam, iam_s3
 from emulator.overlay import FALL_THROUGH, AwsError, Context, operation
 
 _moto_init = SecurityGroupRule.__init__
+_parameters = inspect.signature(_moto_init)
 _moto_create_flow_logs = FlowLogsBackend.create_flow_logs
 
 
 def _init(rule: SecurityGroupRule, *arguments: Any, **options: Any) -> None:
     """moto forgets the description of a rule whose other side is a prefix list or a security group."""
     _moto_init(rule, *arguments, **options)
-    for peer in (rule.source_group, options.get("prefix_list_id") or {}):
-        if "Description" in peer:
+    given = _parameters.bind(rule, *arguments, **options).arguments
+    for peer in (given.get("source_group"), given.get("prefix_list_id")):
+        if peer and "Description" in peer:
             rule.ip_range["Description"] = peer["Description"]
 
 

@@ -226,7 +226,7 @@ const schema = z
       ticket: z.array(endpoint),
       /** Log that a source keeps for the platform, in GiB: from when on somebody is told, and called. @default 10, 50 */
       slotLagGiB: z.strictObject({ ticket: whole(1, 10_000, 'GiB'), page: whole(1, 10_000, 'GiB') }),
-      /** Storage of dataengineering-db that must stay free, in GiB. @default 5 */
+      /** Storage of dataengineering-db that must stay free, in GiB; it grows by itself at a tenth. @default 1 */
       freeStorageGiB: whole(1, 10_000, 'GiB'),
       /** CPU of dataengineering-db that is too much for a quarter of an hour, in percent. @default 80 */
       cpuPercent: whole(1, 100, 'percent'),

@@ -38,6 +38,8 @@ export interface AnalyticsProps {
 export class Analytics extends Construct {
   /** What analysts may do. */
   readonly analysts: ManagedPolicy;
+  /** What analysts act as, unless the policy is attached to roles of their own. */
+  readonly analyst: Role;
 
   constructor(
     scope: Construct,
@@ -55,12 +57,12 @@ export class Analytics extends Construct {
       description: `Queries the lake as an analyst, in the workgroup ${workgroups.analysts}`,
     });
     this.grantQuery(this.analysts, workgroups.analysts);
-    const role = new Role(this, 'analyst', {
+    this.analyst = new Role(this, 'analyst', {
       name: props.roleName,
       description: 'Queries the lake as an analyst',
       trusts: { account: location.account },
     });
-    this.analysts.attachTo(role);
+    this.analysts.attachTo(this.analyst);
     const prefix = resultPrefix(workgroups.analysts);
     results.grantList(this.analysts, prefix);
     results.grantRead(this.analysts, prefix);

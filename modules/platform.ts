@@ -54,7 +54,7 @@ export class Platform extends EnvironmentStack {
     });
     const lakeFormation = new LakeFormation(this, 'lake-formation', {
       mode: environment.lakeFormation,
-      admins: [], // of the mode grants: the role that deploys
+      admins: environment.lakeFormation === 'grants' ? [naming.roleArn(environment, names.access.apply)] : [],
     });
     const catalog = new Catalog(this, 'catalog', {
       location,
@@ -158,7 +158,7 @@ export class Platform extends EnvironmentStack {
       snapshotDays: environment.lake.snapshotDays,
     });
 
-    const { analysts } = new Analytics(this, 'analytics', {
+    const { analysts, analyst } = new Analytics(this, 'analytics', {
       workgroups: names.workgroups,
       policyName: names.policies.analysts,
       roleName: names.roles.analyst,
@@ -192,8 +192,8 @@ export class Platform extends EnvironmentStack {
       security,
       tables: lake.tables,
       lake: catalog.lake,
-      jobs: [jobs.ingest, jobs.publish, jobs.migrate],
-      backgroundJobs: [jobs.ingestFiles, jobs.maintain],
+      jobs: [jobs.ingest, jobs.publish],
+      backgroundJobs: [jobs.ingestFiles, jobs.maintain, jobs.migrate],
       measuringJobs: [jobs.ingest],
       crawler,
       sources: contracts.map(({ source }) => source),
@@ -234,7 +234,10 @@ export class Platform extends EnvironmentStack {
     pepper.grantReadWrite(migrate.role);
 
     warehouse.grantQuery(analysts);
-    for (const database of [catalog.lake, catalog.marts]) database.grantBrowse(analysts);
+    for (const database of [catalog.lake, catalog.marts]) {
+      database.grantBrowse(analysts);
+      lakeFormation.grant(analyst, database, 'read');
+    }
     for (const reader of [analysts, warehouse.spectrum]) {
       lake.tables.grantList(reader, prefixes.lake, prefixes.marts);
       lake.tables.grantRead(reader, prefixes.lake, prefixes.marts);

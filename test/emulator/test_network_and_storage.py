@@ -147,3 +147,20 @@ def test_a_service_that_takes_a_role_is_in_the_request_log(emulator: Emulator) -
     taken = [each for each in emulator.requests() if each["resource"] == role and each["action"] == "sts:AssumeRole"]
     assert taken[-1]["permissions"] == [{"action": "sts:AssumeRole", "resource": role, "allowed": True}]
     assert (taken[-1]["principal"], taken[-1]["role"]) == ("vpc-flow-logs.amazonaws.com", None)
+
+
+def test_a_rule_keeps_its_description_whatever_it_leads_to(emulator: Emulator) -> None:
+    ec2 = emulator.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.6.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="described", Description="d", VpcId=vpc)["GroupId"]
+    lists = ec2.describe_managed_prefix_lists()["PrefixLists"]
+    peers = {
+        "IpRanges": {"CidrIp": "10.0.0.0/8"},
+        "UserIdGroupPairs": {"GroupId": group},
+        "PrefixListIds": {"PrefixListId": lists[0]["PrefixListId"]},
+    }
+    for kind, peer in peers.items():
+        permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, kind: [{**peer, "Description": kind}]}
+        ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[permission])
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    assert {rule.get("Description") for rule in rules} >= set(peers)

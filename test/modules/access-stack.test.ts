@@ -130,7 +130,10 @@ describe('the plan role', () => {
     });
     expect(statements('trackman-plan', 'Allow').find(({ Action }) => Action.includes('kms:Decrypt'))).toMatchObject({
       Condition: {
-        StringEquals: { 'aws:ResourceTag/platform': 'trackman', 'kms:ViaService': 's3.eu-central-1.amazonaws.com' },
+        StringEquals: {
+          'aws:ResourceTag/platform': 'trackman',
+          'kms:ViaService': ['glue.eu-central-1.amazonaws.com', 's3.eu-central-1.amazonaws.com'],
+        },
       },
     });
   });

@@ -81,6 +81,7 @@ resource "aws_vpc_security_group_egress_rule" "itself" {
 
 resource "aws_vpc_security_group_egress_rule" "s3" {
   security_group_id = aws_security_group.jobs.id
+  description       = "S3, revision ${var.revision}"
   prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id
   ip_protocol       = "tcp"
   from_port         = 443
