@@ -64,8 +64,11 @@ export class Analytics extends Construct {
     });
     this.analysts.attachTo(this.analyst);
     const prefix = resultPrefix(workgroups.analysts);
+    results.grantList(this.analysts, prefix);
     results.grantRead(this.analysts, prefix);
     results.grantWrite(this.analysts, prefix);
+    // Athena writes large results in parts, in the caller's name.
+    this.analysts.allow({ actions: ['s3:ListMultipartUploadParts'], resources: [`${results.arn}/${prefix}*`] });
   }
 
   private workgroup(name: string, description: string): string {

@@ -209,34 +209,40 @@ export class Platform extends EnvironmentStack {
 
     // Who may do what.
     const { prefixes } = names;
-    const { ingest, publish, maintain, migrate } = jobs;
+    const { ingest, publish, ingestFiles, maintain, migrate } = jobs;
+
+    for (const { role } of [ingest, publish, ingestFiles]) artifacts.grantReadContracts(role);
 
     for (const { connection } of sources) connection.grantConnect(ingest.role);
     pepper.grantRead(ingest.role);
-    catalog.backend.grantRead(ingest.role);
+    catalog.backend.grantList(ingest.role);
     catalog.raw.grantReadWrite(ingest.role);
     catalog.lake.grantReadWrite(ingest.role);
     lake.tables.grantReadWrite(ingest.role, prefixes.raw, prefixes.lake);
 
     catalog.raw.grantRead(publish.role);
-    catalog.lake.grantRead(publish.role);
+    catalog.lake.grantBrowse(publish.role);
     lake.tables.grantRead(publish.role, prefixes.raw, prefixes.lake);
     lake.tables.grantWrite(publish.role, prefixes.frontiers);
     servingDb.grantLoad(publish.role);
 
-    catalog.raw.grantReadWrite(maintain.role);
-    catalog.lake.grantReadWrite(maintain.role);
+    catalog.raw.grantUpdate(maintain.role);
+    catalog.lake.grantUpdate(maintain.role);
+    lake.tables.grantList(maintain.role, prefixes.raw, prefixes.lake);
     lake.tables.grantReadWrite(maintain.role, prefixes.raw, prefixes.lake);
 
     servingDb.grantAdminister(migrate.role);
     pepper.grantReadWrite(migrate.role);
 
-    catalog.lake.grantRead(analysts);
-    catalog.marts.grantRead(analysts);
-    for (const database of [catalog.lake, catalog.marts]) lakeFormation.grant(analyst, database, 'read');
-    lake.tables.grantRead(analysts, prefixes.lake, prefixes.marts);
     warehouse.grantQuery(analysts);
-    lake.tables.grantRead(warehouse.spectrum, prefixes.lake, prefixes.marts);
+    for (const database of [catalog.lake, catalog.marts]) {
+      database.grantBrowse(analysts);
+      lakeFormation.grant(analyst, database, 'read');
+    }
+    for (const reader of [analysts, warehouse.spectrum]) {
+      lake.tables.grantList(reader, prefixes.lake, prefixes.marts);
+      lake.tables.grantRead(reader, prefixes.lake, prefixes.marts);
+    }
   }
 
   /** Data can be destroyed only where two files agree: the environment's own and the list in cdktf.json. */

@@ -144,7 +144,7 @@ export class Warehouse extends Construct {
       });
     statement('no-tables', 'REVOKE CREATE ON SCHEMA public FROM PUBLIC');
     for (const database of schemas) {
-      database.grantRead(this.spectrum);
+      database.grantBrowse(this.spectrum);
       const { name } = database;
       const create = statement(
         `schema-${database.node.id}`,
