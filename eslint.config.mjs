@@ -14,6 +14,18 @@ export default tseslint.config(
     },
   },
   {
+    files: ['**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          name: '@cdktf/provider-aws',
+          message: "Import the resource, '@cdktf/provider-aws/lib/<resource>': the whole takes seconds and 500 MB.",
+        },
+      ],
+    },
+  },
+  {
     files: ['test/**/*.ts'],
     rules: {
       // Jest's asymmetric matchers, expect.any() and the like, are typed any.

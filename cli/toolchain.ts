@@ -10,6 +10,7 @@ export const localDirectory = join(projectRoot, '.local');
 interface Toolchain {
   readonly emulatorPython: string;
   readonly terraformCliConfig: string;
+  readonly checkov: string;
 }
 
 export function toolchain(): Toolchain {

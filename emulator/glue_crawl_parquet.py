@@ -8,7 +8,7 @@ from pathlib import Path
 from emulator import settings
 from emulator.glue_crawl_files import UNKNOWN, FileContent, parquet
 
-_PROGRAM = Path(__file__).parent / "crawl_parquet_site" / "read_parquet.py"
+_PROGRAM = Path(__file__).with_name("glue_python") / "read_parquet.py"
 
 
 def read(files: Sequence[Path]) -> list[FileContent]:

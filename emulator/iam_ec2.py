@@ -46,8 +46,8 @@ _ROUTES = {"CreateRoute", "ReplaceRoute"}
 
 
 def resources(call: "Call") -> list[str]:
-    """ARNs; of what is only described, "*", as EC2 knows no resources for that."""
-    if call.operation.startswith(("Describe", "Get")):
+    """ARNs; of what is only described, "*", as EC2 knows no resources for that, but for a VPC's attributes."""
+    if call.operation.startswith(("Describe", "Get")) and call.operation != "DescribeVpcAttribute":
         return ["*"]
     values = [value for name, value in call.parameters.items() if re.search(r"Ids?(\.\d+)?$", name)]
     named = [arn for value in values if (arn := _arn(call, str(value)))]

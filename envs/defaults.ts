@@ -13,6 +13,7 @@ export const defaults = {
     endpoints: ['glue', 'logs', 'monitoring', 'secretsmanager', 'ssm', 'kms', 'sts'],
     endpointZones: ['a'],
     peerings: [{ ownerFolder: 'backend', port: 5432 }],
+    sourcePorts: [],
     nat: false,
   },
   latency: {
@@ -47,6 +48,6 @@ export const defaults = {
   logs: { retentionDays: 90 },
   analytics: { maxScannedBytes: 10_000_000_000, resultDays: 30 },
   warehouse: { baseCapacityRpu: 8, maxCapacityRpu: 32, dailyRpuHours: 16 },
-  alarms: { page: [], ticket: [], slotLagGiB: { ticket: 10, page: 50 }, freeStorageGiB: 5, cpuPercent: 80 },
+  alarms: { page: [], ticket: [], slotLagGiB: { ticket: 10, page: 50 }, freeStorageGiB: 1, cpuPercent: 80 },
   budget: { monthlyUsd: 500 },
 } satisfies Omit<Environment, 'name' | 'account'>;

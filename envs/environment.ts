@@ -73,10 +73,12 @@ const network = z
         account: account.optional(),
       }),
     ),
+    /** Ports of the databases of sources that are in an existing VPC themselves. @default none */
+    sourcePorts: z.array(whole(1, 65_535, 'the port')),
     /** Whether jobs reach the internet, by a NAT gateway. @default false */
     nat: z.boolean('true or false'),
   })
-  .superRefine(({ zones, endpointZones, cidr, existing, nat }, issues) => {
+  .superRefine(({ zones, endpointZones, cidr, existing, sourcePorts, nat }, issues) => {
     const refuse = (path: string, input: unknown, message: string): void =>
       issues.addIssue({ code: 'custom', path: [path], input, message });
     if ((cidr === undefined) === (existing === undefined)) {
@@ -84,6 +86,9 @@ const network = z
     }
     const elsewhere = endpointZones.filter((each) => !zones.includes(each));
     if (elsewhere.length > 0) refuse('endpointZones', elsewhere, `some of the zones ${zones.join(', ')}`);
+    if (sourcePorts.length > 0 && !existing) {
+      refuse('sourcePorts', sourcePorts, 'none: no source is in a VPC that is made here');
+    }
     if (nat && existing) refuse('nat', nat, 'false: what leaves an existing VPC is its owners’ to decide');
   });
 
@@ -226,7 +231,7 @@ const schema = z
       ticket: z.array(endpoint),
       /** Log that a source keeps for the platform, in GiB: from when on somebody is told, and called. @default 10, 50 */
       slotLagGiB: z.strictObject({ ticket: whole(1, 10_000, 'GiB'), page: whole(1, 10_000, 'GiB') }),
-      /** Storage of dataengineering-db that must stay free, in GiB. @default 5 */
+      /** Storage of dataengineering-db that must stay free, in GiB; it grows by itself at a tenth. @default 1 */
       freeStorageGiB: whole(1, 10_000, 'GiB'),
       /** CPU of dataengineering-db that is too much for a quarter of an hour, in percent. @default 80 */
       cpuPercent: whole(1, 100, 'percent'),

@@ -16,6 +16,6 @@ export const prod = defineEnvironment({
   lake: { landingDays: 365, accessLogDays: 365 },
   logs: { retentionDays: 365 },
   warehouse: { dailyRpuHours: 64 },
-  alarms: { page: ['on-call@example.com'], ticket: ['data-engineering@example.com'] },
+  alarms: { page: ['on-call@example.com'], ticket: ['data-engineering@example.com'], freeStorageGiB: 5 },
   budget: { monthlyUsd: 2500 },
 });

@@ -38,6 +38,8 @@ export interface AnalyticsProps {
 export class Analytics extends Construct {
   /** What analysts may do. */
   readonly analysts: ManagedPolicy;
+  /** What analysts act as, unless the policy is attached to roles of their own. */
+  readonly analyst: Role;
 
   constructor(
     scope: Construct,
@@ -55,15 +57,18 @@ export class Analytics extends Construct {
       description: `Queries the lake as an analyst, in the workgroup ${workgroups.analysts}`,
     });
     this.grantQuery(this.analysts, workgroups.analysts);
-    const role = new Role(this, 'analyst', {
+    this.analyst = new Role(this, 'analyst', {
       name: props.roleName,
       description: 'Queries the lake as an analyst',
       trusts: { account: location.account },
     });
-    this.analysts.attachTo(role);
+    this.analysts.attachTo(this.analyst);
     const prefix = resultPrefix(workgroups.analysts);
+    results.grantList(this.analysts, prefix);
     results.grantRead(this.analysts, prefix);
     results.grantWrite(this.analysts, prefix);
+    // Athena writes large results in parts, in the caller's name.
+    this.analysts.allow({ actions: ['s3:ListMultipartUploadParts'], resources: [`${results.arn}/${prefix}*`] });
   }
 
   private workgroup(name: string, description: string): string {

@@ -10,7 +10,7 @@ import { S3BucketPolicy } from '@cdktf/provider-aws/lib/s3-bucket-policy';
 import { S3BucketPublicAccessBlock } from '@cdktf/provider-aws/lib/s3-bucket-public-access-block';
 import { S3BucketServerSideEncryptionConfigurationA } from '@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration';
 import { S3BucketVersioningA } from '@cdktf/provider-aws/lib/s3-bucket-versioning';
-import { Lazy } from 'cdktf';
+import { Lazy, type ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Conditions, Grantee } from './grantee';
 import type { Key } from './key';
@@ -47,6 +47,8 @@ export interface ServiceWrite {
 export class Bucket extends Construct {
   readonly name: string;
   readonly arn: string;
+  /** What objects of the stack wait for: one that is there before it is not under the key. */
+  readonly encryption: ITerraformDependable;
   private readonly key: Key | undefined;
   private readonly resourcePolicy: S3BucketPolicy;
   private readonly serviceWrites: ServiceWrite[] = [];
@@ -68,6 +70,7 @@ export class Bucket extends Construct {
     this.name = bucket.bucket;
     this.arn = `arn:aws:s3:::${props.name}`;
     this.key = props.key;
+    this.encryption = this.encrypt();
     this.resourcePolicy = this.keepPrivate();
     this.keepFor(props);
     if (props.accessLogs) this.logAccess(props.accessLogs);
@@ -79,13 +82,17 @@ export class Bucket extends Construct {
     return `s3://${this.name}/${prefix}`;
   }
 
-  /** Allows to list and read the objects below the prefixes ("raw/"). */
-  grantRead(grantee: Grantee, ...prefixes: string[]): void {
+  /** Allows to list the objects below the prefixes ("raw/"). Who knows the keys, as Iceberg's readers do, need not. */
+  grantList(grantee: Grantee, ...prefixes: string[]): void {
     grantee.allow({
       actions: ['s3:ListBucket'],
       resources: [this.arn],
       conditions: { StringLike: { 's3:prefix': prefixes.map((prefix) => `${prefix}*`) } },
     });
+  }
+
+  /** Allows to read the objects below the prefixes. */
+  grantRead(grantee: Grantee, ...prefixes: string[]): void {
     grantee.allow({ actions: ['s3:GetObject'], resources: this.objects(prefixes) });
     this.key?.grantDecrypt(grantee);
   }
@@ -93,7 +100,7 @@ export class Bucket extends Construct {
   /** Allows to write objects below the prefixes and to replace them, large ones in parts. */
   grantWrite(grantee: Grantee, ...prefixes: string[]): void {
     grantee.allow({
-      actions: ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+      actions: ['s3:PutObject', 's3:AbortMultipartUpload'],
       resources: this.objects(prefixes),
     });
     this.key?.grantUse(grantee);
@@ -115,10 +122,10 @@ export class Bucket extends Construct {
     return prefixes.map((prefix) => `${this.arn}/${prefix}*`);
   }
 
-  private keepPrivate(): S3BucketPolicy {
+  private encrypt(): ITerraformDependable {
     const bucket = this.name;
     const kms = { sseAlgorithm: 'aws:kms', kmsMasterKeyId: this.key?.arn };
-    new S3BucketServerSideEncryptionConfigurationA(this, 'encryption', {
+    return new S3BucketServerSideEncryptionConfigurationA(this, 'encryption', {
       bucket,
       rule: [
         this.key?.arn === undefined
@@ -126,6 +133,10 @@ export class Bucket extends Construct {
           : { applyServerSideEncryptionByDefault: kms, bucketKeyEnabled: true }, // KMS is asked once a bucket, not an object
       ],
     });
+  }
+
+  private keepPrivate(): S3BucketPolicy {
+    const bucket = this.name;
     const block = new S3BucketPublicAccessBlock(this, 'public-access-block', {
       bucket,
       blockPublicAcls: true,

@@ -28,6 +28,11 @@ export interface DatabaseProps {
   readonly after?: readonly ITerraformDependable[];
 }
 
+const READ = ['glue:GetDatabase', 'glue:GetTable'];
+const LIST = ['glue:GetTables'];
+const CREATE = ['glue:CreateTable'];
+const UPDATE = ['glue:UpdateTable'];
+
 /** A database of the Glue Data Catalog. */
 export class Database extends Construct {
   readonly name: string;
@@ -61,39 +66,50 @@ export class Database extends Construct {
     ];
   }
 
-  /** Allows to read the definitions of the database and its tables. */
+  /** Allows to read the definitions of the database and of tables whose names are known. */
   grantRead(grantee: Grantee): void {
-    this.allowToRead(grantee);
+    this.allow(grantee, READ);
     this.grantByLakeFormation(grantee, 'read');
   }
 
   /** Allows to list its tables with their definitions. */
   grantList(grantee: Grantee): void {
-    grantee.allow({ actions: ['glue:GetTables'], resources: this.resources });
-    this.props.key.grantDecrypt(grantee);
+    this.allow(grantee, LIST);
     this.grantByLakeFormation(grantee, 'read');
+  }
+
+  /** Allows to find out what there is: to list its tables and to read their definitions. */
+  grantBrowse(grantee: Grantee): void {
+    this.allow(grantee, [...READ, ...LIST]);
+    this.grantByLakeFormation(grantee, 'read');
+  }
+
+  /** Allows to browse and to change its tables. */
+  grantUpdate(grantee: Grantee): void {
+    this.allow(grantee, [...READ, ...LIST, ...UPDATE]);
+    this.props.key.grantUse(grantee);
+    this.grantByLakeFormation(grantee, 'write');
   }
 
   /** Allows to read, create and change its tables. Dropping one is nobody's routine. */
   grantReadWrite(grantee: Grantee): void {
-    this.allowToRead(grantee);
-    grantee.allow({ actions: ['glue:CreateTable', 'glue:UpdateTable'], resources: this.resources });
+    this.allow(grantee, [...READ, ...UPDATE, ...CREATE]);
     this.props.key.grantUse(grantee);
     this.grantByLakeFormation(grantee, 'write');
   }
 
   /** Allows what a crawler does: beside tables, it keeps partitions, one by one or many at once. */
   grantCrawl(grantee: Grantee): void {
-    this.grantReadWrite(grantee);
     const operations = ['Get', 'BatchGet', 'Create', 'BatchCreate', 'Update', 'BatchUpdate', 'Delete', 'BatchDelete'];
-    grantee.allow({
-      actions: ['glue:GetPartitions', ...operations.map((operation) => `glue:${operation}Partition`)],
-      resources: this.resources,
-    });
+    const partitions = ['glue:GetPartitions', ...operations.map((operation) => `glue:${operation}Partition`)];
+    this.allow(grantee, [...READ, ...LIST, ...UPDATE, ...CREATE, ...partitions]);
+    this.props.key.grantUse(grantee);
+    this.grantByLakeFormation(grantee, 'write');
   }
 
-  private allowToRead(grantee: Grantee): void {
-    grantee.allow({ actions: ['glue:GetDatabase', 'glue:GetTable', 'glue:GetTables'], resources: this.resources });
+  /** With the key, by which definitions are read in the name of whoever asks. */
+  private allow(grantee: Grantee, actions: readonly string[]): void {
+    grantee.allow({ actions, resources: this.resources });
     this.props.key.grantDecrypt(grantee);
   }
 

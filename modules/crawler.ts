@@ -65,7 +65,10 @@ export class Crawler extends Construct {
       trusts: { service: 'glue.amazonaws.com' },
     });
     for (const { connection } of sources) connection.grantCrawl(role);
-    if (landing.prefixes.length > 0) landing.bucket.grantRead(role, ...landing.prefixes);
+    if (landing.prefixes.length > 0) {
+      landing.bucket.grantList(role, ...landing.prefixes);
+      landing.bucket.grantRead(role, ...landing.prefixes);
+    }
     database.grantCrawl(role);
 
     this.name = new GlueCrawler(this, 'crawler', {

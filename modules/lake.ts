@@ -15,7 +15,7 @@ export interface LakeProps {
   readonly rawPrefix: string;
   /** Encrypts everything but the logs. */
   readonly key: Key;
-  /** For how many days a replaced or deleted object of the lake, or an old artifact, can be restored. */
+  /** For how many days a replaced or deleted object of the lake, an old artifact or an access log can be restored. */
   readonly versionDays: number;
   /** After how many days files of the change log move to storage for infrequent access. */
   readonly rawInfrequentDays: number;
@@ -48,6 +48,7 @@ export class Lake extends Construct {
     // The services that deliver logs cannot use our key, and a log of the log would never end.
     this.logs = new Bucket(this, 'logs', {
       name: props.logsBucket,
+      versionDays, // a trace of who did what is not removed at once
       expireDays: props.accessLogDays,
       deletionProtection,
     });

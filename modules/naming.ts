@@ -196,6 +196,11 @@ export function servingSecrets({ name }: Named): { loader: string; application: 
   return { loader: `trackman/${name}/serving/loader`, application: `trackman/${name}/serving/application` };
 }
 
+/** Where RDS exports a log of an instance; the name is its own. */
+export function rdsLogGroup(instance: string, log: string): string {
+  return `/aws/rds/instance/${instance}/${log}`;
+}
+
 /** Where Redshift Serverless writes a log of a namespace; the name is its own. */
 export function redshiftLogGroup(namespace: string, log: string): string {
   return `/aws/redshift/${namespace}/${log}`;

@@ -1,4 +1,5 @@
 import { DataAwsSsmParameter } from '@cdktf/provider-aws/lib/data-aws-ssm-parameter';
+import { DataAwsVpc } from '@cdktf/provider-aws/lib/data-aws-vpc';
 import { DefaultSecurityGroup } from '@cdktf/provider-aws/lib/default-security-group';
 import { Eip } from '@cdktf/provider-aws/lib/eip';
 import { FlowLog } from '@cdktf/provider-aws/lib/flow-log';
@@ -47,6 +48,8 @@ export interface NetworkProps {
   /** Zones in which each endpoint is. */
   readonly endpointZones: readonly string[];
   readonly peerings: readonly Peering[];
+  /** Ports of the databases of sources that are in an existing VPC themselves. */
+  readonly sourcePorts: readonly number[];
   /** Whether there is a way to the internet, by a NAT gateway in the first zone. */
   readonly nat: boolean;
   /** Where the flows of a VPC of its own are logged. */
@@ -71,6 +74,8 @@ export class Network extends Construct {
   private readonly routeTableIds: readonly string[];
   private readonly s3: VpcEndpoint;
   private readonly services?: SecurityGroup;
+  /** Address range of an existing VPC. */
+  private readonly range?: string;
 
   constructor(
     scope: Construct,
@@ -90,6 +95,10 @@ export class Network extends Construct {
     const zone = props.endpointZones[0]!;
     this.glue = { subnetId: this.subnetIn(zone), availabilityZone: zone, securityGroup };
 
+    if (props.existing) this.range = new DataAwsVpc(this, 'existing', { id: vpcId }).cidrBlock;
+    for (const port of props.sourcePorts) {
+      securityGroup.allowToCidr(`source-${port}`, this.range!, port, 'Sources in the VPC itself');
+    }
     this.s3 = this.endpointOfS3();
     if (props.endpoints.length > 0) this.services = this.endpointsOfServices();
     this.callServices(securityGroup);
@@ -109,6 +118,8 @@ export class Network extends Construct {
   callServices(group: SecurityGroup): void {
     group.allowToPrefixList('s3', this.s3.prefixListId, HTTPS, 'S3');
     if (this.props.nat) group.allowToCidr('internet', '0.0.0.0/0', HTTPS, 'Any AWS service, through the NAT gateway');
+    // An existing VPC without endpoints of ours has its own, somewhere in its range.
+    if (!this.services && this.range) group.allowToCidr('services', this.range, HTTPS, 'AWS services');
     if (!this.services) return;
     const ports = { from: HTTPS, to: HTTPS };
     this.services.allowFrom(group, ports, 'Calls to AWS services');

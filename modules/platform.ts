@@ -54,7 +54,7 @@ export class Platform extends EnvironmentStack {
     });
     const lakeFormation = new LakeFormation(this, 'lake-formation', {
       mode: environment.lakeFormation,
-      admins: [], // of the mode grants: the role that deploys
+      admins: environment.lakeFormation === 'grants' ? [naming.roleArn(environment, names.access.apply)] : [],
     });
     const catalog = new Catalog(this, 'catalog', {
       location,
@@ -133,6 +133,7 @@ export class Platform extends EnvironmentStack {
       network,
       key,
       ...environment.servingDb,
+      ...environment.logs,
       deletionProtection,
       secrets: naming.servingSecrets(environment),
       caParameter: naming.servingCaParameter(environment),
@@ -158,7 +159,7 @@ export class Platform extends EnvironmentStack {
       snapshotDays: environment.lake.snapshotDays,
     });
 
-    const { analysts } = new Analytics(this, 'analytics', {
+    const { analysts, analyst } = new Analytics(this, 'analytics', {
       workgroups: names.workgroups,
       policyName: names.policies.analysts,
       roleName: names.roles.analyst,
@@ -180,7 +181,7 @@ export class Platform extends EnvironmentStack {
       subnetIds: network.subnetIds,
       securityGroupIds: [warehouseGroup.id],
       ...environment.warehouse,
-      retentionDays: environment.logs.retentionDays,
+      ...environment.logs,
       schemas: [catalog.lake, catalog.marts],
       deletionProtection,
     });
@@ -192,8 +193,8 @@ export class Platform extends EnvironmentStack {
       security,
       tables: lake.tables,
       lake: catalog.lake,
-      jobs: [jobs.ingest, jobs.publish, jobs.migrate],
-      backgroundJobs: [jobs.ingestFiles, jobs.maintain],
+      jobs: [jobs.ingest, jobs.publish],
+      backgroundJobs: [jobs.ingestFiles, jobs.maintain, jobs.migrate],
       measuringJobs: [jobs.ingest],
       crawler,
       sources: contracts.map(({ source }) => source),
@@ -208,33 +209,40 @@ export class Platform extends EnvironmentStack {
 
     // Who may do what.
     const { prefixes } = names;
-    const { ingest, publish, maintain, migrate } = jobs;
+    const { ingest, publish, ingestFiles, maintain, migrate } = jobs;
+
+    for (const { role } of [ingest, publish, ingestFiles]) artifacts.grantReadContracts(role);
 
     for (const { connection } of sources) connection.grantConnect(ingest.role);
     pepper.grantRead(ingest.role);
-    catalog.backend.grantRead(ingest.role);
+    catalog.backend.grantList(ingest.role);
     catalog.raw.grantReadWrite(ingest.role);
     catalog.lake.grantReadWrite(ingest.role);
     lake.tables.grantReadWrite(ingest.role, prefixes.raw, prefixes.lake);
 
     catalog.raw.grantRead(publish.role);
-    catalog.lake.grantRead(publish.role);
+    catalog.lake.grantBrowse(publish.role);
     lake.tables.grantRead(publish.role, prefixes.raw, prefixes.lake);
     lake.tables.grantWrite(publish.role, prefixes.frontiers);
     servingDb.grantLoad(publish.role);
 
-    catalog.raw.grantReadWrite(maintain.role);
-    catalog.lake.grantReadWrite(maintain.role);
+    catalog.raw.grantUpdate(maintain.role);
+    catalog.lake.grantUpdate(maintain.role);
+    lake.tables.grantList(maintain.role, prefixes.raw, prefixes.lake);
     lake.tables.grantReadWrite(maintain.role, prefixes.raw, prefixes.lake);
 
     servingDb.grantAdminister(migrate.role);
     pepper.grantReadWrite(migrate.role);
 
-    catalog.lake.grantRead(analysts);
-    catalog.marts.grantRead(analysts);
-    lake.tables.grantRead(analysts, prefixes.lake, prefixes.marts);
     warehouse.grantQuery(analysts);
-    lake.tables.grantRead(warehouse.spectrum, prefixes.lake, prefixes.marts);
+    for (const database of [catalog.lake, catalog.marts]) {
+      database.grantBrowse(analysts);
+      lakeFormation.grant(analyst, database, 'read');
+    }
+    for (const reader of [analysts, warehouse.spectrum]) {
+      lake.tables.grantList(reader, prefixes.lake, prefixes.marts);
+      lake.tables.grantRead(reader, prefixes.lake, prefixes.marts);
+    }
   }
 
   /** Data can be destroyed only where two files agree: the environment's own and the list in cdktf.json. */

@@ -1,3 +1,4 @@
+import { CloudwatchLogGroup } from '@cdktf/provider-aws/lib/cloudwatch-log-group';
 import { DbInstance } from '@cdktf/provider-aws/lib/db-instance';
 import { DbParameterGroup } from '@cdktf/provider-aws/lib/db-parameter-group';
 import { DbSubnetGroup } from '@cdktf/provider-aws/lib/db-subnet-group';
@@ -5,7 +6,7 @@ import { Token } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Grantee } from './grantee';
 import type { Key } from './key';
-import { arn, parameterArn, type Location } from './naming';
+import { arn, parameterArn, rdsLogGroup, type Location } from './naming';
 import type { Network } from './network';
 import { Role } from './role';
 import { Secret } from './secret';
@@ -35,6 +36,8 @@ export interface ServingDbProps {
   readonly monitoringSeconds: number;
   /** CloudWatch Database Insights: `standard` keeps a week, `advanced` 15 months. */
   readonly insights: 'standard' | 'advanced';
+  /** For how many days its logs are kept: a period that CloudWatch Logs offers. */
+  readonly retentionDays: number;
   /** Address ranges from which the application connects. */
   readonly clientCidrs: readonly string[];
   /** Whether Terraform and RDS refuse to delete it; it leaves a last snapshot when it is deleted after all. */
@@ -47,6 +50,7 @@ export interface ServingDbProps {
 
 /** Statements that take longer are logged, in milliseconds. */
 const SLOW_STATEMENT_MS = 1000;
+const LOGS = ['postgresql', 'upgrade'];
 /** How long Database Insights keeps its samples, in days. */
 const INSIGHT_DAYS = { standard: 7, advanced: 465 } as const;
 
@@ -114,6 +118,7 @@ export class ServingDb extends Construct {
       ...this.within(props),
       ...this.settings(identifier),
       ...this.observation(props),
+      dependsOn: this.keepLogs(props),
       backupRetentionPeriod: props.backupDays,
       backupWindow: '01:30-02:30', // UTC
       copyTagsToSnapshot: true,
@@ -188,7 +193,7 @@ export class ServingDb extends Construct {
   /** What of its doings is seen from outside: its log, its load by statement, the operating system's metrics. */
   private observation({ monitoringSeconds, monitoringRoleName, insights, key }: ServingDbProps) {
     return {
-      enabledCloudwatchLogsExports: ['postgresql', 'upgrade'],
+      enabledCloudwatchLogsExports: LOGS,
       databaseInsightsMode: insights,
       performanceInsightsEnabled: true,
       performanceInsightsRetentionPeriod: INSIGHT_DAYS[insights],
@@ -196,6 +201,18 @@ export class ServingDb extends Construct {
       monitoringInterval: monitoringSeconds,
       monitoringRoleArn: monitoringSeconds === 0 ? undefined : this.monitoringRole(monitoringRoleName).arn,
     };
+  }
+
+  /** RDS would make the groups itself, to be kept for ever. */
+  private keepLogs({ identifier, key, retentionDays }: ServingDbProps): CloudwatchLogGroup[] {
+    return LOGS.map(
+      (log) =>
+        new CloudwatchLogGroup(this, `${log}-log`, {
+          name: rdsLogGroup(identifier, log),
+          retentionInDays: retentionDays,
+          kmsKeyId: key.arn,
+        }),
+    );
   }
 
   private monitoringRole(name: string): Role {

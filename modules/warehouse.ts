@@ -8,7 +8,7 @@ import { Construct } from 'constructs';
 import type { Database } from './catalog';
 import type { Grantee } from './grantee';
 import type { Key } from './key';
-import { arn, redshiftLogGroup, type Location } from './naming';
+import { redshiftLogGroup, type Location } from './naming';
 import { Role } from './role';
 import { check } from './validation';
 
@@ -144,7 +144,7 @@ export class Warehouse extends Construct {
       });
     statement('no-tables', 'REVOKE CREATE ON SCHEMA public FROM PUBLIC');
     for (const database of schemas) {
-      database.grantRead(this.spectrum);
+      database.grantBrowse(this.spectrum);
       const { name } = database;
       const create = statement(
         `schema-${database.node.id}`,

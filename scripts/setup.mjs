@@ -59,6 +59,7 @@ function enginesAndTools(directories) {
     gluePython: path.join(directories.gluePython, 'bin/python'),
     pythonShellPython: path.join(directories.pythonShellPython, 'bin/python'),
     devTools: directories.devTools,
+    checkov: path.join(directories.checkov, 'bin/checkov'),
     java17: javaHome(directories.java17),
     java25: javaHome(directories.java25),
     sparkJars: directories.sparkJars,

@@ -3,6 +3,7 @@ import { CloudWatchLogsClient, GetLogEventsCommand, ResourceNotFoundException } 
 import {
   ConcurrentRunsExceededException,
   CrawlerRunningException,
+  EntityNotFoundException,
   GetCrawlerCommand,
   GetJobRunCommand,
   GetWorkflowRunCommand,
@@ -40,6 +41,26 @@ export async function crawl(region: string, name: string, report: Report): Promi
   const crawler = await poll(`crawler ${name}`, look, { everyMs: EVERY_MS, withinMs: 30 * MINUTE_MS });
   if (crawler.LastCrawl?.Status !== 'SUCCEEDED') {
     throw new FailedError(`crawler ${name}: ${crawler.LastCrawl?.Status}: ${crawler.LastCrawl?.ErrorMessage}`);
+  }
+}
+
+/** Waits for a crawl that is under way: Glue refuses to change a crawler meanwhile, and Terraform does not try again. */
+export async function waitForCrawler(region: string, name: string, report: Report): Promise<void> {
+  const glue = new GlueClient({ region });
+  const look = async () => {
+    const state = await crawlerState(glue, name);
+    report(state.toLowerCase());
+    return state === 'READY' || state === 'MISSING' ? state : undefined;
+  };
+  await poll(`crawler ${name}`, look, { everyMs: EVERY_MS, withinMs: 30 * MINUTE_MS });
+}
+
+async function crawlerState(glue: GlueClient, name: string): Promise<string> {
+  try {
+    return (await glue.send(new GetCrawlerCommand({ Name: name }))).Crawler!.State!;
+  } catch (error) {
+    if (error instanceof EntityNotFoundException) return 'MISSING'; // before the first apply
+    throw error;
   }
 }
 

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Environment } from '../../envs/environment';
-import { stackName } from '../../modules/naming';
+import { names, stackName } from '../../modules/naming';
 import { requireAccount } from '../aws/account';
+import { waitForCrawler } from '../aws/glue';
 import { environmentArgument } from '../environment-argument';
 import { InputError } from '../errors';
 import { step } from '../progress';
@@ -24,6 +25,7 @@ export function applyCommand(): Command {
         );
       }
       await requireAccount(environment);
+      await step('crawler', (report) => waitForCrawler(environment.region, names.crawler, report));
       await step(`apply ${stack.name}`, async (report) => {
         await stack.init(report);
         await stack.apply(file, report);

@@ -27,7 +27,8 @@ const LAST_RUNS = 5;
 /** In the order in which data passes them. */
 export async function readStages(region: string): Promise<Stage[]> {
   const glue = new GlueClient({ region });
-  return Promise.all([crawls(glue, names.crawler), ...Object.values(names.jobs).map((job) => jobRuns(glue, job))]);
+  const jobs = [...Object.values(names.jobs), names.monitoring.freshness.job];
+  return Promise.all([crawls(glue, names.crawler), ...jobs.map((job) => jobRuns(glue, job))]);
 }
 
 async function crawls(glue: GlueClient, name: string): Promise<Stage> {

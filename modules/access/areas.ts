@@ -173,6 +173,7 @@ function catalog(environment: Environment, connections: readonly string[]): Area
         [
           'glue:GetConnection',
           'glue:GetCrawler',
+          'glue:GetDataCatalogEncryptionSettings',
           'glue:GetDatabase',
           'glue:GetJob',
           'glue:GetTags',
@@ -183,7 +184,6 @@ function catalog(environment: Environment, connections: readonly string[]): Area
       ),
       allowUnscoped([
         'glue:GetClassifier',
-        'glue:GetDataCatalogEncryptionSettings',
         'glue:GetSecurityConfiguration',
         'lakeformation:DescribeResource',
         'lakeformation:GetDataLakeSettings',
@@ -205,6 +205,7 @@ function catalog(environment: Environment, connections: readonly string[]): Area
           'glue:DeleteJob',
           'glue:DeleteTrigger',
           'glue:DeleteWorkflow',
+          'glue:PutDataCatalogEncryptionSettings',
           'glue:StartTrigger',
           'glue:StopTrigger',
           'glue:TagResource',
@@ -225,7 +226,6 @@ function catalog(environment: Environment, connections: readonly string[]): Area
         'glue:CreateSecurityConfiguration',
         'glue:DeleteClassifier',
         'glue:DeleteSecurityConfiguration',
-        'glue:PutDataCatalogEncryptionSettings',
         'glue:UpdateClassifier',
         'lakeformation:DeregisterResource',
         'lakeformation:GrantPermissions',
@@ -288,12 +288,15 @@ function databases(environment: Environment): Area {
         rds,
       ),
       allow(['rds:DescribeDBInstances'], [arn('rds', environment, 'db:*')]),
-      allow(['redshift-serverless:GetNamespace', 'redshift-serverless:GetWorkgroup'], redshift),
-      allowUnscoped([
-        'redshift-data:DescribeStatement',
-        'redshift-serverless:GetUsageLimit',
-        'redshift-serverless:ListTagsForResource',
-      ]),
+      allow(
+        [
+          'redshift-serverless:GetNamespace',
+          'redshift-serverless:GetWorkgroup',
+          'redshift-serverless:ListTagsForResource',
+        ],
+        redshift,
+      ),
+      allowUnscoped(['redshift-data:DescribeStatement', 'redshift-serverless:GetUsageLimit']),
     ],
     write: [
       allow(
@@ -322,6 +325,8 @@ function databases(environment: Environment): Area {
           'redshift-serverless:CreateWorkgroup',
           'redshift-serverless:DeleteNamespace',
           'redshift-serverless:DeleteWorkgroup',
+          'redshift-serverless:TagResource',
+          'redshift-serverless:UntagResource',
           'redshift-serverless:UpdateNamespace',
           'redshift-serverless:UpdateWorkgroup',
         ],
@@ -330,8 +335,6 @@ function databases(environment: Environment): Area {
       allowUnscoped([
         'redshift-serverless:CreateUsageLimit',
         'redshift-serverless:DeleteUsageLimit',
-        'redshift-serverless:TagResource',
-        'redshift-serverless:UntagResource',
         'redshift-serverless:UpdateUsageLimit',
       ]),
       // The Data API connects in the caller's name: the statements that make the external schemas need it.
@@ -377,6 +380,7 @@ function network(environment: Environment): Area {
       allowUnscoped([
         'ec2:DescribeAddresses',
         'ec2:DescribeAddressesAttribute',
+        'ec2:DescribeAvailabilityZones',
         'ec2:DescribeFlowLogs',
         'ec2:DescribeInternetGateways',
         'ec2:DescribeNatGateways',
@@ -387,11 +391,11 @@ function network(environment: Environment): Area {
         'ec2:DescribeSecurityGroupRules',
         'ec2:DescribeSecurityGroups',
         'ec2:DescribeSubnets',
-        'ec2:DescribeVpcAttribute',
         'ec2:DescribeVpcEndpoints',
         'ec2:DescribeVpcPeeringConnections',
         'ec2:DescribeVpcs',
       ]),
+      allow(['ec2:DescribeVpcAttribute'], [arn('ec2', environment, 'vpc/*')]),
     ],
     write: [
       // EC2 knows a resource by an identifier of its own: what is created must carry the tag, what is changed carries it.
@@ -458,9 +462,8 @@ function watching(environment: Environment): Area {
   return {
     name: 'watching',
     read: [
-      allow(['cloudwatch:GetDashboard', 'cloudwatch:ListTagsForResource'], alarms),
-      // Composite alarms are shown only to those who may see all.
-      allowUnscoped(['cloudwatch:DescribeAlarms']),
+      // Enough for metric alarms. Composite ones, of which there are none, are shown only to those who may see all.
+      allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetDashboard', 'cloudwatch:ListTagsForResource'], alarms),
       allow(['logs:DescribeLogGroups', 'logs:DescribeMetricFilters', 'logs:ListTagsForResource'], groups),
       allow(['events:DescribeRule', 'events:ListTagsForResource', 'events:ListTargetsByRule'], rules),
       allow(['sns:GetSubscriptionAttributes', 'sns:GetTopicAttributes', 'sns:ListTagsForResource'], topics),

@@ -38,19 +38,23 @@ export function boundary(environment: Environment): Statement[] {
       ['redshift-serverless:GetCredentials', 'redshift-serverless:GetWorkgroup', 'redshift-data:*'],
       [arn('redshift-serverless', environment, '*')],
     ),
-    // Glue puts network interfaces into the VPC in the job's name, and tags them.
+    // Glue looks at the VPC and puts network interfaces into it in the job's name, and tags them.
+    allow(['ec2:DescribeVpcAttribute'], [arn('ec2', environment, 'vpc/*')]),
     allow(
       ['ec2:CreateNetworkInterface', 'ec2:CreateTags', 'ec2:DeleteNetworkInterface', 'ec2:DeleteTags'],
       [arn('ec2', environment, '*')],
     ),
     // Services that know no resources for these.
     allowUnscoped([
-      'cloudwatch:DescribeAlarms',
       'cloudwatch:GetMetricData',
       'cloudwatch:GetMetricStatistics',
       'cloudwatch:ListMetrics',
       'cloudwatch:PutMetricData',
-      'ec2:Describe*',
+      'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeRouteTables',
+      'ec2:DescribeSecurityGroups',
+      'ec2:DescribeSubnets',
+      'ec2:DescribeVpcEndpoints',
       'lakeformation:GetDataAccess',
       'redshift-data:DescribeStatement',
       'redshift-data:GetStatementResult',

@@ -53,8 +53,9 @@ export class Freshness extends Construct {
       security: props.security,
     });
     const { role } = this.job;
-    props.artifacts.grantRead(role);
+    props.artifacts.grantRun(role);
     props.lake.grantList(role);
+    props.tables.grantList(role, prefixes.frontiers);
     props.tables.grantRead(role, prefixes.lake, prefixes.frontiers);
     grantMetrics(role, metrics.namespace);
 

@@ -74,9 +74,15 @@ export class JobArtifacts extends Construct {
     return uri;
   }
 
-  /** Allows to read what jobs run. */
-  grantRead(role: Grantee): void {
-    this.bucket.grantRead(role, 'jobs/', 'contracts/');
+  /** Allows to run jobs: Glue looks scripts and libraries up, and reads them, as the job's role. */
+  grantRun(role: Grantee): void {
+    this.bucket.grantList(role, 'jobs/');
+    this.bucket.grantRead(role, 'jobs/');
+  }
+
+  /** Allows to read the contracts. */
+  grantReadContracts(role: Grantee): void {
+    this.bucket.grantRead(role, 'contracts/');
   }
 
   /** Uploads a file as `<prefix>-<hash><extension>`. */
@@ -94,7 +100,8 @@ export class JobArtifacts extends Construct {
   private object(id: string, key: string, body: { source: string } | { content: string; contentType: string }): string {
     const bucket = this.bucket.name;
     // The new one is there before a job names it, the old one until no job does.
-    const object = new S3Object(this, id, { bucket, key, ...body, lifecycle: { createBeforeDestroy: true } });
+    const lifecycle = { createBeforeDestroy: true };
+    const object = new S3Object(this, id, { bucket, key, ...body, lifecycle, dependsOn: [this.bucket.encryption] });
     return `s3://${bucket}/${object.key}`;
   }
 }

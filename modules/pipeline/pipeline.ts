@@ -55,7 +55,7 @@ export class Pipeline extends Construct {
       return [job, new GlueJob(this, name, { ...definition, ...settings })] as const;
     });
     this.jobs = Object.fromEntries(made) as Record<Job, GlueJob>;
-    for (const { role } of Object.values(this.jobs)) artifacts.grantRead(role);
+    for (const { role } of Object.values(this.jobs)) artifacts.grantRun(role);
 
     this.runPipelineOn(schedules.pipeline);
     new Landing(this, 'landing', {

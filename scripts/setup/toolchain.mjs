@@ -33,6 +33,10 @@ export function toolchain(repository, python) {
     { name: 'dev-tools', title: 'pytest, ruff and zizmor', expectation: 'about 25 MB to download' },
     'requirements-dev.txt',
   );
+  const checkov = packages.environment(
+    { name: 'checkov', title: 'checkov', expectation: 'about 55 MB to download' },
+    'test/policy/requirements.txt',
+  );
   const java17 = packages.directory(
     { name: 'java-17', title: 'Java 17 for Spark', expectation: 'about 40 MB to download' },
     `${runtimes}/java-17/requirements.txt`,
@@ -93,6 +97,7 @@ export function toolchain(repository, python) {
     gluePython,
     pythonShellPython,
     devTools,
+    checkov,
     java17,
     java25,
     sparkJars,

@@ -12,6 +12,8 @@ const toolchainFile = join(root, '.local', 'toolchain.json');
 export class EmulatedAws {
   private constructor(
     readonly endpoint: string,
+    /** PEM file of the authority that signs its databases' certificates. */
+    readonly caFile: string,
     private readonly child: ChildProcess,
     private readonly directory: string,
   ) {}
@@ -22,14 +24,14 @@ export class EmulatedAws {
     const { emulatorPython } = toolchain();
     const argv = ['-m', 'emulator', '--port', '0', '--data-dir', directory, '--toolchain', toolchainFile, '--lifeline'];
     const child = spawn(emulatorPython!, [...argv, ...options], { cwd: root, stdio: ['pipe', 'pipe', 'ignore'] });
-    const endpoint = await new Promise<string>((resolve, reject) => {
+    const { endpoint, caFile } = await new Promise<{ endpoint: string; caFile: string }>((resolve, reject) => {
       createInterface(child.stdout).once('line', (line) =>
-        resolve((JSON.parse(line) as { endpoint: string }).endpoint),
+        resolve(JSON.parse(line) as { endpoint: string; caFile: string }),
       );
       child.once('error', reject);
       child.once('exit', (code) => reject(new Error(`the emulator ended with exit code ${code}`)));
     });
-    return new EmulatedAws(endpoint, child, directory);
+    return new EmulatedAws(endpoint, caFile, child, directory);
   }
 
   async stop(): Promise<void> {
@@ -52,19 +54,25 @@ export class EmulatedAws {
 
   /** `terraform init` and `apply` in a synthesized stack's directory. */
   async apply(directory: string, account: string, region: string): Promise<void> {
+    await this.terraform(directory, account, region, 'init');
+    await this.terraform(directory, account, region, 'apply', '-auto-approve', '-parallelism=30');
+  }
+
+  /** Terraform in a synthesized stack's directory, as an administrator. @returns its stdout; a failure has its stderr */
+  async terraform(directory: string, account: string, region: string, ...argv: string[]): Promise<string> {
     const env = {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(AWS|TF)_/.test(name))),
       ...this.variables(account, region),
       CHECKPOINT_DISABLE: '1',
       TF_CLI_CONFIG_FILE: toolchain().terraformCliConfig,
     };
-    for (const argv of [['init'], ['apply', '-auto-approve', '-parallelism=30']]) {
-      await promisify(execFile)('terraform', [...argv, '-no-color', '-input=false'], {
-        cwd: directory,
-        env,
-        maxBuffer: 2 ** 26,
-      });
-    }
+    const [command, ...options] = argv;
+    const { stdout } = await promisify(execFile)('terraform', [command!, '-no-color', '-input=false', ...options], {
+      cwd: directory,
+      env,
+      maxBuffer: 2 ** 26,
+    });
+    return stdout;
   }
 
   /** An operation of a service that the product never calls, and has no client for: by AWS's query protocol. */

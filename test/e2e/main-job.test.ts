@@ -10,7 +10,11 @@ import { Client } from 'pg';
 import { credentialsOf, deployJob } from '../../cli/local/github';
 import type { PlanSummary } from '../../cli/terraform/plan-summary';
 import { dev } from '../../envs/dev';
-import { names } from '../../modules/naming';
+import { names, stackName } from '../../modules/naming';
+import { exceptions } from '../permissions/exceptions';
+import { endpoints, findings, readGrants, readUses, review, type Grant, type Use } from '../permissions/permissions';
+import { rolesAtWork } from './roles-at-work';
+import { leaks, secretValues, writings } from './secret-values';
 import { MINUTE, platformProcesses, root, trackman, trackmanWith, type Outcome } from './trackman';
 
 const summaryFile = join(root, '.local', 'summary.json');
@@ -23,10 +27,12 @@ interface Summary {
 
 describe('the main job', () => {
   let started: Outcome;
+  let terraformLog: string;
 
   beforeAll(async () => {
     started = await trackman('local', 'start', '--shots', String(SHOTS), '--keep');
     for (const [, name, value] of started.stdout.matchAll(/^export (AWS_\w+)=(.*)$/gm)) process.env[name!] = value;
+    terraformLog = readFileSync(join(root, '.local', 'terraform.log'), 'utf8'); // the next command writes it anew
   }, 15 * MINUTE);
 
   afterAll(async () => {
@@ -122,12 +128,88 @@ describe('the main job', () => {
   });
 
   test(
+    'the roles that it does not need do their work, too',
+    async () => {
+      expect(await rolesAtWork(dev)).toBe(24);
+    },
+    4 * MINUTE,
+  );
+
+  test(
     'an idle run keeps everything as it is',
     async () => {
       expect(await trackman('local', 'run')).toMatchObject({ code: 0 });
       expect(await trackman('local', 'verify')).toMatchObject({ code: 0 });
     },
     5 * MINUTE,
+  );
+
+  describe('every role of the platform', () => {
+    let grants: Grant[];
+    let uses: Use[];
+
+    beforeAll(() => {
+      grants = readGrants(join(root, 'cdktf.out', 'stacks', stackName(dev), 'cdk.tf.json'));
+      const roles = new Set(grants.map(({ role }) => role));
+      const all = readUses(join(root, '.local', 'emulator', 'requests.jsonl'));
+      uses = all.filter(({ role }) => roles.has(role));
+    });
+
+    test('was refused nothing, and needed all that it is granted but for what is explained', () => {
+      const { unused, refused } = findings(grants, uses);
+      expect({ refused, ...review(unused, exceptions) }).toEqual({ refused: [], unexplained: [], stale: [] });
+      const used = grants.filter((grant) => !unused.includes(grant));
+      expect(review(used, exceptions).unexplained).toEqual(used); // or docs/permissions.md would say too much
+    });
+
+    // EC2 is called by Glue itself, from outside, before there is a network interface.
+    test('that works in the network finds an endpoint of each service that it calls', () => {
+      const inNetwork = new Set(
+        grants.filter(({ action }) => action === 'glue:GetConnection').map(({ role }) => role),
+      ).add(names.warehouse.spectrumRole);
+      expect([...inNetwork].sort()).toEqual([
+        'trackman-crawler',
+        'trackman-ingest',
+        'trackman-migrate',
+        'trackman-publish',
+        'trackman-spectrum',
+      ]);
+      const called = endpoints(uses);
+      const reachable = new Set([...dev.network.endpoints, 's3', 'ec2']);
+      for (const role of inNetwork) {
+        expect({ role, missing: [...called.get(role)!].filter((service) => !reachable.has(service)) }).toEqual({
+          role,
+          missing: [],
+        });
+      }
+    });
+  });
+
+  test(
+    'no secret is written down: plans, states, logs, job arguments',
+    async () => {
+      const secrets = await secretValues();
+      expect([...secrets.keys()].sort()).toEqual([
+        expect.stringMatching(/^rds!db-/),
+        expect.stringMatching(/^redshift!/),
+        'trackman/dev/backend',
+        'trackman/dev/pii-pepper',
+        'trackman/dev/serving/application',
+        'trackman/dev/serving/loader',
+      ]);
+      const places = await writings(dev);
+      places.set('stdout of the start', started.stdout).set('stderr of the start', started.stderr);
+      places.set('log of the apply', terraformLog);
+      expect(places.get('s3://trackman-state-dev-111111111111/trackman-dev/terraform.tfstate')).toContain('rds!db-');
+      expect(places.get('log of the apply')).toContain('aws_secretsmanager_secret.pii-pepper');
+      expect(places.get('log group /aws-glue/jobs/trackman-role/trackman-ingest/output')).toContain('trackman-backend');
+      expect(places.get('job arguments')).toContain('--master-secret');
+      expect(leaks(secrets, places)).toEqual([]);
+      // What is looked for is found.
+      const [[name, [value]]] = [...secrets] as [[string, [string]]];
+      expect(leaks(secrets, new Map([['a log', `password ${value}`]]))).toEqual([`${name} in a log`]);
+    },
+    MINUTE,
   );
 
   test(

@@ -60,6 +60,16 @@ def test_what_is_changed_or_built_upon_must_carry_the_tag(emulator: Emulator, ec
     assert {vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]} >= {mine, theirs}
 
 
+def test_a_vpcs_attributes_are_described_of_that_vpc(emulator: Emulator) -> None:
+    admin = emulator.client("ec2")
+    mine, theirs = (admin.create_vpc(CidrBlock="10.6.0.0/16")["Vpc"]["VpcId"] for _ in range(2))
+    of_mine = allow("ec2:DescribeVpcAttribute", f"{ec2_arn('vpc').removesuffix('*')}{mine}")
+    client = Role(emulator, "conditions-attributes", of_mine).client("ec2")
+    assert client.describe_vpc_attribute(VpcId=mine, Attribute="enableDnsSupport")["EnableDnsSupport"]
+    with pytest.raises(ClientError, match=f"ec2:DescribeVpcAttribute on resource: .*:vpc/{theirs}"):
+        client.describe_vpc_attribute(VpcId=theirs, Attribute="enableDnsSupport")
+
+
 def test_an_association_is_its_route_tables(emulator: Emulator, ec2: BaseClient) -> None:
     admin = emulator.client("ec2")
     vpc = admin.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]

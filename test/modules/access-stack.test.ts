@@ -47,6 +47,14 @@ describe.each(environments)('the access stack of $name', (environment) => {
     expect(stack.provider).toEqual(platform.provider);
   });
 
+  test('names nothing of another environment: its pipelines can do nothing there', () => {
+    const traces = ({ name, account }: Environment): RegExp =>
+      new RegExp(`${account}|-${name}\\b|/${name}/|:${name}\\b`);
+    const text = JSON.stringify(stack);
+    expect(text).toMatch(traces(environment));
+    for (const other of environments.filter((each) => each !== environment)) expect(text).not.toMatch(traces(other));
+  });
+
   test('trusts jobs of one repository, told exactly by their tokens', () => {
     const trusted = (role: string): unknown =>
       (JSON.parse(stack.one('aws_iam_role', role)['assume_role_policy'] as string) as { Statement: unknown[] })

@@ -92,11 +92,7 @@ test('ingest reads the source’s secret and the pepper, and writes raw and lake
     ]);
   }
   expect(actionsOn('trackman-ingest', 'table/trackman_lake/')).toContain('glue:UpdateTable');
-  expect(actionsOn('trackman-ingest', 'table/trackman_backend/')).toEqual([
-    'glue:GetDatabase',
-    'glue:GetTable',
-    'glue:GetTables',
-  ]);
+  expect(actionsOn('trackman-ingest', 'table/trackman_backend/')).toEqual(['glue:GetTables']);
 });
 
 test('publish reads raw and lake, and writes nothing but frontiers', () => {
@@ -198,10 +194,16 @@ test('analysts read lake and marts, in their workgroup, and write its results', 
   expect(actionsOn('trackman-analyst', 'trackman_backend')).toEqual([]);
 });
 
-test('listing is allowed below the granted prefixes only', () => {
-  const listing = platform.permissions('trackman-publish').filter(({ Action }) => Action.includes('s3:ListBucket'));
-  expect(listing.map(({ Resource, Condition }) => [Resource, Condition])).toEqual([
-    [['arn:aws:s3:::trackman-artifacts-dev-111111111111'], { StringLike: { 's3:prefix': ['jobs/*', 'contracts/*'] } }],
+test('listing is allowed to who needs it only, below prefixes', () => {
+  const listing = (role: string) =>
+    platform
+      .permissions(role)
+      .filter(({ Action }) => Action.includes('s3:ListBucket'))
+      .map(({ Resource, Condition }) => [Resource, Condition]);
+  const jobs = [['arn:aws:s3:::trackman-artifacts-dev-111111111111'], { StringLike: { 's3:prefix': ['jobs/*'] } }];
+  expect(listing('trackman-publish')).toEqual([jobs]);
+  expect(listing('trackman-maintain')).toEqual([
+    jobs,
     [['arn:aws:s3:::trackman-lake-dev-111111111111'], { StringLike: { 's3:prefix': ['raw/*', 'lake/*'] } }],
   ]);
 });

@@ -82,7 +82,6 @@ describe('encryption of the catalog', () => {
     expect(made.permissions('r').flatMap(({ Action }) => Action)).toEqual([
       'glue:GetDatabase',
       'glue:GetTable',
-      'glue:GetTables',
       'kms:Decrypt',
     ]);
   });

@@ -58,7 +58,7 @@ export function monitoredStack(deltas: Partial<MonitoringProps> = {}): Terraform
       connections: [],
       security,
     });
-    artifacts.grantRead(made.role);
+    artifacts.grantRun(made.role);
     return made;
   };
   const lake = new Database(stack, 'lake', {

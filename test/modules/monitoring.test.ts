@@ -253,7 +253,6 @@ describe('the freshness job', () => {
     expect(resources('glue:GetTables')).toContain('arn:aws:glue:eu-central-1:111111111111:table/trackman_lake/*');
     expect(resources('s3:GetObject')).toEqual([
       'arn:aws:s3:::trackman-artifacts-test-111111111111/jobs/*',
-      'arn:aws:s3:::trackman-artifacts-test-111111111111/contracts/*',
       'arn:aws:s3:::trackman-lake-test-111111111111/lake/*',
       'arn:aws:s3:::trackman-lake-test-111111111111/_trackman/frontiers/*',
     ]);

@@ -152,6 +152,20 @@ describe('an existing VPC', () => {
     expect(inside.all('aws_route').map((route) => route['route_table_id'] as string)).toEqual(existing.routeTableIds);
   });
 
+  test('lets jobs reach sources and endpoints that are in it themselves', () => {
+    const own = synthesize({
+      ...dev,
+      network: { ...network, existing, endpoints: [], peerings: [], sourcePorts: [5432] },
+    });
+    const range = expect.stringMatching(/data\.aws_vpc\.\w+.*\.cidr_block/);
+    expect(rules(own, 'egress', GLUE)).toEqual(
+      expect.arrayContaining([
+        { ports: [5432, 5432], peer: range },
+        { ports: [443, 443], peer: range },
+      ]),
+    );
+  });
+
   test('has endpoints only where it is said', () => {
     const bare = synthesize({
       ...dev,

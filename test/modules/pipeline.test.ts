@@ -346,6 +346,14 @@ describe('job artifacts', () => {
     );
   });
 
+  test('are uploaded when the bucket encrypts under the key', () => {
+    for (const object of platform.all('aws_s3_object')) {
+      expect(object['depends_on']).toEqual([
+        expect.stringMatching(/^aws_s3_bucket_server_side_encryption_configuration\.lake_artifacts_encryption/),
+      ]);
+    }
+  });
+
   test('the contracts are those of the environment', () => {
     const contracts = platform
       .all('aws_s3_object')

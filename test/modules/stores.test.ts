@@ -87,11 +87,12 @@ test('the change log moves to cheaper storage, below its own prefix', () => {
   });
 });
 
-test('lake, landing zone and artifacts keep versions for the environment’s days, results expire', () => {
+test('lake, landing zone, artifacts and logs keep versions for the environment’s days, results expire', () => {
   expect(platform.names('aws_s3_bucket_versioning')).toEqual([
     'trackman-artifacts-dev-111111111111',
     'trackman-lake-dev-111111111111',
     'trackman-landing-dev-111111111111',
+    LOGS,
   ]);
   const lake = of('aws_s3_bucket_lifecycle_configuration', 'trackman-lake-dev-111111111111');
   expect(lake['rule']).toContainEqual({

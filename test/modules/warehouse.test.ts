@@ -6,7 +6,7 @@ import { names } from '../../modules/naming';
 import { Role } from '../../modules/role';
 import { Warehouse, type WarehouseProps } from '../../modules/warehouse';
 import { emptyStack } from './stack';
-import { Synthesized, type Configuration } from './synthesized';
+import { Synthesized } from './synthesized';
 
 const location = { account: '111111111111', region: 'eu-central-1' };
 

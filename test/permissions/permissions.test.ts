@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { document, endpoints, findings, readGrants, readUses, review, type Grant, type Use } from './permissions';
+import { documentFile, permissionsDocument } from './permissions-document';
 
 let directory: string;
 beforeAll(() => (directory = mkdtempSync(join(tmpdir(), 'permissions-'))));
@@ -178,6 +179,7 @@ test('the document is the same for every environment', () => {
   const granted = (environment: string, account: string): Grant[] => [
     { role: 'reader', action: 's3:PutObject', resource: `arn:aws:s3:::lake-${environment}-${account}/raw/*` },
     { role: 'reader', action: 's3:GetObject', resource: `arn:aws:s3:::lake-${environment}-${account}/raw/*` },
+    { role: 'reader', action: 's3:ListObjects', resource: `arn:aws:s3:::lake-${environment}-${account}/raw/*` },
     {
       role: 'reader',
       action: 'ssm:GetParameter',
@@ -185,20 +187,26 @@ test('the document is the same for every environment', () => {
       conditions: { StringEquals: { 'aws:PrincipalAccount': account } },
     },
   ];
-  const text = document(granted('dev', '111111111111'), {
-    environment: 'dev',
-    account: '111111111111',
-    region: 'eu-central-1',
-  });
+  const descriptions = new Map([['reader', 'Reads']]);
+  const exceptions = [{ role: 'r*', action: 's3:PutObject', resource: '*', reason: 'once a year' }];
+  const dev = { environment: 'dev', account: '111111111111', region: 'eu-central-1' };
+  const text = document(granted('dev', '111111111111'), descriptions, exceptions, dev);
   expect(text.split('\n')).toEqual([
     '## reader',
     '',
-    '| may | on | if |',
-    '|---|---|---|',
-    '| `s3:GetObject`, `s3:PutObject` | `arn:aws:s3:::lake-<env>-<account>/raw/*` |  |',
-    '| `ssm:GetParameter` | `arn:aws:ssm:<region>:<account>:parameter/lake/<env>/url` | `{"StringEquals":{"aws:PrincipalAccount":"<account>"}}` |',
+    'Reads.',
+    '',
+    '| may | on | if | not seen in the run, because |',
+    '|---|---|---|---|',
+    '| `s3:GetObject`, `s3:ListObjects` | `arn:aws:s3:::lake-<env>-<account>/raw/*` |  |  |',
+    '| `s3:PutObject` | `arn:aws:s3:::lake-<env>-<account>/raw/*` |  | once a year |',
+    '| `ssm:GetParameter` | `arn:aws:ssm:<region>:<account>:parameter/lake/<env>/url` | `{"StringEquals":{"aws:PrincipalAccount":"<account>"}}` |  |',
     '',
   ]);
   const prod = { environment: 'prod', account: '333333333333', region: 'eu-central-1' };
-  expect(document(granted('prod', '333333333333'), prod)).toBe(text);
+  expect(document(granted('prod', '333333333333'), descriptions, exceptions, prod)).toBe(text);
+});
+
+test('docs/permissions.md is up to date; if not: npm run docs:permissions', () => {
+  expect(readFileSync(documentFile, 'utf8')).toBe(permissionsDocument());
 });

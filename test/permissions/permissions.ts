@@ -94,6 +94,13 @@ export function readGrants(file: string): Grant[] {
   return distinct([...inline, ...attached]);
 }
 
+/** What each role of a stack is for, by its name. */
+export function readDescriptions(file: string): Map<string, string> {
+  const { resource: resources } = JSON.parse(readFileSync(file, 'utf8')) as { resource: Resources };
+  const roles = Object.values(resources['aws_iam_role'] ?? {});
+  return new Map(roles.map(({ name, description }) => [name!, description!]));
+}
+
 function distinct(grants: readonly Grant[]): Grant[] {
   return [...new Map(grants.map((grant) => [JSON.stringify(grant), grant])).values()];
 }
@@ -165,14 +172,18 @@ export function review(
   unused: readonly Grant[],
   exceptions: readonly Exception[],
 ): { unexplained: Grant[]; stale: Exception[] } {
-  const covers = (exception: Exception, grant: Grant): boolean =>
-    matches(grant.role, exception.role) &&
-    matches(grant.action, exception.action) &&
-    matches(grant.resource, exception.resource);
   return {
     unexplained: unused.filter((grant) => !exceptions.some((exception) => covers(exception, grant))),
     stale: exceptions.filter((exception) => !unused.some((grant) => covers(exception, grant))),
   };
+}
+
+function covers(exception: Exception, grant: Grant): boolean {
+  return (
+    matches(grant.role, exception.role) &&
+    matches(grant.action, exception.action) &&
+    matches(grant.resource, exception.resource)
+  );
 }
 
 /** Endpoints of AWS services ("glue", "monitoring") that each role itself called, by the role's name. */
@@ -200,25 +211,30 @@ export interface Place {
   readonly region: string;
 }
 
-/** A Markdown section for each role: what it may do, on what, under which condition. */
-export function document(grants: readonly Grant[], { environment, account, region }: Place): string {
+/** A Markdown section for each role: what it may do, on what, under which condition; of exceptions also why. */
+export function document(
+  grants: readonly Grant[],
+  descriptions: ReadonlyMap<string, string>,
+  exceptions: readonly Exception[],
+  { environment, account, region }: Place,
+): string {
   const general = (text: string): string =>
     text
       .replaceAll(`-${environment}-${account}`, '-<env>-<account>')
       .replaceAll(`/${environment}/`, '/<env>/')
       .replaceAll(account, '<account>')
       .replaceAll(region, '<region>');
-  const roles = [...new Set(grants.map(({ role }) => role))].sort();
-  return roles.map((role) => section(role, grants, general)).join('\n');
-}
-
-function section(role: string, grants: readonly Grant[], general: (text: string) => string): string {
-  const actions = new Map<string, Set<string>>();
-  for (const { action, resource, conditions } of grants.filter((grant) => grant.role === role)) {
-    const condition = conditions ? `\`${general(JSON.stringify(conditions))}\`` : '';
-    const where = `\`${general(resource)}\` | ${condition}`;
-    actions.set(where, (actions.get(where) ?? new Set()).add(`\`${action}\``));
-  }
-  const rows = [...actions].map(([where, names]) => `| ${[...names].sort().join(', ')} | ${where} |`).sort();
-  return [`## ${role}`, '', '| may | on | if |', '|---|---|---|', ...rows, ''].join('\n');
+  const remark = (grant: Grant): string => exceptions.find((exception) => covers(exception, grant))?.reason ?? '';
+  const section = (role: string): string => {
+    const actions = new Map<string, Set<string>>();
+    for (const grant of grants.filter((each) => each.role === role)) {
+      const condition = grant.conditions ? `\`${general(JSON.stringify(grant.conditions))}\`` : '';
+      const where = `\`${general(grant.resource)}\` | ${condition} | ${remark(grant)}`;
+      actions.set(where, (actions.get(where) ?? new Set()).add(`\`${grant.action}\``));
+    }
+    const rows = [...actions].map(([where, names]) => `| ${[...names].sort().join(', ')} | ${where} |`).sort();
+    const head = ['| may | on | if | not seen in the run, because |', '|---|---|---|---|'];
+    return [`## ${role}`, '', `${descriptions.get(role)}.`, '', ...head, ...rows, ''].join('\n');
+  };
+  return [...new Set(grants.map(({ role }) => role))].sort().map(section).join('\n');
 }

@@ -25,8 +25,8 @@ resource "aws_kms_key" "glue" {
   })
 }
 
-resource "aws_cloudwatch_log_group" "encrypted" {
-  name              = "/terraform-test/encrypted"
+resource "aws_cloudwatch_log_group" "glue" {
+  name              = "/terraform-test/glue"
   kms_key_id        = aws_kms_key.glue.arn
   retention_in_days = var.revision == 1 ? 14 : 90
 }

@@ -22,7 +22,7 @@ resource "aws_iam_role_policy" "spectrum" {
   role = aws_iam_role.spectrum.name
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = "glue:GetDatabase", Resource = "*" }]
+    Statement = [{ Effect = "Allow", Action = ["glue:GetDatabase", "kms:Decrypt"], Resource = "*" }]
   })
 }
 

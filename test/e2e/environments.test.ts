@@ -1,0 +1,220 @@
+/**
+ * All three environments, each in its own account of one emulator: bootstrapped by an administrator, planned and applied
+ * by the roles of their pipelines, planned again to nothing; what is protected refuses its removal, dev goes.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { credentialsOf, deployJob } from '../../cli/local/github';
+import type { PlanSummary } from '../../cli/terraform/plan-summary';
+import { environments } from '../../envs';
+import type { Environment } from '../../envs/environment';
+import { accessStackName, names, ownerPaths, stackName } from '../../modules/naming';
+import { checkPlan } from '../policy/checkov';
+import { EmulatedAws } from './emulated-aws';
+import { MINUTE, root, trackmanWith, type Outcome } from './trackman';
+
+type Variables = Readonly<Record<string, string>>;
+
+const inherited = { ...process.env };
+const plans = mkdtempSync(join(tmpdir(), 'trackman-plans-'));
+let aws: EmulatedAws;
+
+beforeAll(async () => {
+  aws = await EmulatedAws.start();
+}, MINUTE);
+
+afterAll(async () => {
+  process.env = inherited;
+  rmSync(plans, { recursive: true });
+  await aws.stop();
+}, MINUTE);
+
+function directoryOf(stack: string): string {
+  return join(root, 'cdktf.out', 'stacks', stack);
+}
+
+function administrator({ account, region }: Environment): Variables {
+  return aws.variables(account, region);
+}
+
+/** The pipeline's credentials for a job of its workflows. */
+async function acting(environment: Environment, role: 'plan' | 'apply'): Promise<Variables> {
+  Object.assign(process.env, administrator(environment));
+  const job = role === 'apply' ? deployJob(environment) : { context: 'pull_request', role: names.access.plan };
+  return { ...administrator(environment), ...(await credentialsOf(job, environment)) };
+}
+
+/** What the owners of trackman-backend keep; nobody connects to it here. */
+async function playOwners(environment: Environment): Promise<void> {
+  Object.assign(process.env, administrator(environment));
+  const { secret, ...parameters } = ownerPaths(environment);
+  const { Vpcs } = await new EC2Client({}).send(new DescribeVpcsCommand({}));
+  const values = {
+    url: 'postgresql://backend.example.com:5432/trackman',
+    ca: 'a certificate',
+    vpc: Vpcs![0]!.VpcId!,
+    cidr: Vpcs![0]!.CidrBlock!,
+  };
+  for (const purpose of ['url', 'ca', 'vpc', 'cidr'] as const) {
+    await new SSMClient({}).send(
+      new PutParameterCommand({ Name: parameters[purpose], Value: values[purpose], Type: 'String' }),
+    );
+  }
+  const login = { username: 'platform', password: 'of nobody' };
+  await new SecretsManagerClient({}).send(
+    new CreateSecretCommand({ Name: secret, SecretString: JSON.stringify(login) }),
+  );
+}
+
+/** Runs in every environment at once; Terraform's own waits overlap. */
+async function everywhere(work: (environment: Environment) => Promise<Outcome>): Promise<Outcome[]> {
+  return Promise.all(environments.map(work));
+}
+
+function succeeded(outcomes: readonly Outcome[]): void {
+  for (const { code, stderr } of outcomes)
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+}
+
+function summaries({ stdout }: Outcome): PlanSummary[] {
+  return JSON.parse(stdout) as PlanSummary[];
+}
+
+function bootstrap(environment: Environment): Promise<Outcome> {
+  return trackmanWith(administrator(environment), 'bootstrap', environment.name, '--rds-ca', aws.caFile);
+}
+
+test(
+  'are bootstrapped one after the other, and once more without a change',
+  async () => {
+    for (const environment of environments) {
+      await playOwners(environment);
+      succeeded([await bootstrap(environment)]);
+    }
+    const again = await bootstrap(environments[0]!);
+    expect(again).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/was there, settings confirmed[^]*trackman-access-dev: was there, as declared/),
+    });
+  },
+  8 * MINUTE,
+);
+
+test(
+  'are refused with the credentials of another account, both of which are named',
+  async () => {
+    const [dev, , prod] = environments as [Environment, Environment, Environment];
+    const refused = await trackmanWith(administrator(dev), 'plan', prod.name);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain(dev.account);
+    expect(refused.stderr).toContain(prod.account);
+  },
+  MINUTE,
+);
+
+test(
+  'are valid for Terraform',
+  async () => {
+    succeeded([await trackmanWith({}, 'validate')]);
+  },
+  4 * MINUTE,
+);
+
+const byPlanRole = new Map<Environment, Variables>();
+const byApplyRole = new Map<Environment, Variables>();
+const kept = (environment: Environment): string => join(plans, environment.name);
+
+test(
+  'are planned by the role that changes nothing',
+  async () => {
+    for (const environment of environments) {
+      byPlanRole.set(environment, await acting(environment, 'plan'));
+      byApplyRole.set(environment, await acting(environment, 'apply'));
+    }
+    succeeded(await everywhere((each) => trackmanWith(byPlanRole.get(each)!, 'plan', each.name, '--out', kept(each))));
+  },
+  5 * MINUTE,
+);
+
+test.each(environments)(
+  'the plans of $name pass checkov but for what was reviewed',
+  async (environment) => {
+    const { account, region, name } = environment;
+    for (const [stack, directory] of [
+      ['platform', stackName(environment)],
+      ['access', accessStackName(environment)],
+    ] as const) {
+      const file = join(kept(environment), `${directory}.tfplan`);
+      const plan = await aws.terraform(directoryOf(directory), account, region, 'show', '-json', file);
+      expect(await checkPlan(plan, { stack, environment: name })).toEqual([]);
+    }
+  },
+  3 * MINUTE,
+);
+
+test(
+  'are applied as they were planned; the second plan of each is empty',
+  async () => {
+    const apply = (each: Environment) => trackmanWith(byApplyRole.get(each)!, 'apply', each.name, '--plan', kept(each));
+    succeeded(await everywhere(apply));
+    const planned = await everywhere((each) => trackmanWith(byPlanRole.get(each)!, 'plan', each.name, '--json'));
+    succeeded(planned);
+    for (const summary of planned.flatMap(summaries)) {
+      expect(summary).toMatchObject({ create: [], update: [], replace: [], delete: [], retag: [] });
+    }
+  },
+  15 * MINUTE,
+);
+
+test.each(environments.filter(({ deletionProtection }) => deletionProtection))(
+  '$name refuses the removal of what holds data',
+  async (environment) => {
+    const { account, region } = environment;
+    const destroy = aws.terraform(
+      directoryOf(stackName(environment)),
+      account,
+      region,
+      'plan',
+      '-destroy',
+      '-lock=false',
+    );
+    const refusal = await destroy.then(
+      () => 'nothing was refused',
+      (error: { stderr: string }) => error.stderr,
+    );
+    for (const type of [
+      'aws_s3_bucket',
+      'aws_db_instance',
+      'aws_kms_key',
+      'aws_glue_catalog_database',
+      'aws_secretsmanager_secret',
+      'aws_redshiftserverless_namespace',
+    ]) {
+      expect(refusal).toMatch(
+        new RegExp(`Instance cannot be destroyed\\s+on cdk.tf.json line \\d+, in resource\\.${type}:`),
+      );
+    }
+  },
+  3 * MINUTE,
+);
+
+test(
+  'dev can be destroyed',
+  async () => {
+    const [dev] = environments as [Environment];
+    const destroyed = await aws.terraform(
+      directoryOf(stackName(dev)),
+      dev.account,
+      dev.region,
+      'destroy',
+      '-auto-approve',
+      '-parallelism=30',
+    );
+    expect(destroyed).toContain('Destroy complete!');
+  },
+  6 * MINUTE,
+);
