@@ -93,7 +93,7 @@ describe('the main job', () => {
           expect(summary).toMatchObject({ create: [], update: [], replace: [], delete: [] });
         }
       },
-      2 * MINUTE,
+      4 * MINUTE,
     );
 
     test(
@@ -118,7 +118,7 @@ describe('the main job', () => {
         expect(await trackmanWith(await deploy(), 'apply', 'dev', '--plan', plans)).toMatchObject({ code: 0 });
         expect(await trackmanWith(await pullRequest(), 'drift', 'dev')).toMatchObject({ code: 0 });
       },
-      4 * MINUTE,
+      8 * MINUTE,
     );
 
     test('of a pull request cannot act as the role that deploys', async () => {
