@@ -64,10 +64,11 @@ export class EmulatedAws {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(AWS|TF)_/.test(name))),
       ...this.variables(account, region),
       CHECKPOINT_DISABLE: '1',
+      TF_INPUT: '0',
       TF_CLI_CONFIG_FILE: toolchain().terraformCliConfig,
     };
     const [command, ...options] = argv;
-    const { stdout } = await promisify(execFile)('terraform', [command!, '-no-color', '-input=false', ...options], {
+    const { stdout } = await promisify(execFile)('terraform', [command!, '-no-color', ...options], {
       cwd: directory,
       env,
       maxBuffer: 2 ** 26,

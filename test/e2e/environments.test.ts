@@ -189,7 +189,6 @@ test.each(environments.filter(({ deletionProtection }) => deletionProtection))(
     for (const type of [
       'aws_s3_bucket',
       'aws_db_instance',
-      'aws_kms_key',
       'aws_glue_catalog_database',
       'aws_secretsmanager_secret',
       'aws_redshiftserverless_namespace',
