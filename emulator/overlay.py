@@ -90,6 +90,8 @@ def new_service(service: str, url_pattern: str) -> None:
 
 def _call_action(response: BaseResponse) -> tuple[int, dict[str, Any], str | bytes]:
     """Authorize a call, answer it by the operation registered here or else by moto's method."""
+    # moto changes this for one answer on the class, where other threads' answers are being written.
+    response.RESPONSE_KEY_PATH_TO_TRANSFORMER = dict(response.RESPONSE_KEY_PATH_TO_TRANSFORMER)
     try:
         outcome = _authorize_and_answer(response)
     except ServiceException as error:

@@ -23,7 +23,8 @@ OTHER_ACCOUNT = "222222222222"
 
 def token(**claims: Any) -> str:
     """A JSON Web Token; nobody here looks at its signature."""
-    every = {"iss": ISSUER, "aud": "sts.amazonaws.com", "sub": SUBJECT, "exp": time.time() + 60, **claims}
+    # Parameters of tests are made when pytest collects them, many minutes before the tests run.
+    every = {"iss": ISSUER, "aud": "sts.amazonaws.com", "sub": SUBJECT, "exp": time.time() + 3600, **claims}
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({}, every))
 
 
