@@ -18,10 +18,10 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        {
-          name: '@cdktf/provider-aws',
+        ...['@cdktf/provider-aws', '@cdktf/provider-aws/lib'].map((name) => ({
+          name,
           message: "Import the resource, '@cdktf/provider-aws/lib/<resource>': the whole takes seconds and 500 MB.",
-        },
+        })),
       ],
     },
   },

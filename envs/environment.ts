@@ -42,10 +42,15 @@ const retentions = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
 
+const areDifferent = (values: readonly string[]): boolean => new Set(values).size === values.length;
+
 const network = z
   .strictObject({
     /** The three availability zones of its subnets, by their letters. @default a, b, c */
-    zones: z.array(zone).length(3, 'three availability zones'),
+    zones: z
+      .array(zone)
+      .length(3, 'three availability zones')
+      .refine(areDifferent, 'three different availability zones'),
     /** Address range of a VPC of its own: a /16 to /20, which no peer may overlap. Either it or `existing`. No default. */
     cidr: cidr('/16 to /20', 16, 20).optional(),
     /** A VPC that is there already. Either it or `cidr`. No default. */
@@ -61,7 +66,7 @@ const network = z
     /** AWS services that are reached within the VPC. @default those that jobs call */
     endpoints: z.array(z.enum(endpointServices, `one of ${endpointServices.join(', ')}`)),
     /** Zones with an endpoint; each zone costs about $7 a month and service. @default a */
-    endpointZones: z.array(zone).min(1, 'at least one zone'),
+    endpointZones: z.array(zone).min(1, 'at least one zone').refine(areDifferent, 'each zone once'),
     /** Ways to the sources' VPCs, by peering; [] when they are in the VPC itself. @default trackman-backend's */
     peerings: z.array(
       z.strictObject({
@@ -193,7 +198,7 @@ const schema = z
     lake: z.strictObject({
       /** For how many days a table can be read as it was. @default 7 */
       snapshotDays: whole(1, 3650, 'days'),
-      /** For how many days a replaced or deleted object of the lake can be restored. @default 30 */
+      /** For how many days a replaced or deleted object of any bucket but the results' can be restored. @default 30 */
       versionDays: whole(1, 3650, 'days'),
       /** After how many days files of the change log move to storage for infrequent access. @default 30 */
       rawInfrequentDays: whole(30, 3650, 'days'),
@@ -225,9 +230,9 @@ const schema = z
       dailyRpuHours: whole(1, 100_000, 'RPU-hours'),
     }),
     alarms: z.strictObject({
-      /** Who is called when the promise is broken: e-mail addresses and https:// URLs. No default but in dev: none */
+      /** Who is called when the promise is broken: e-mail addresses and https:// URLs. @default nobody */
       page: z.array(endpoint),
-      /** Who is told what can wait until the morning. */
+      /** Who is told what can wait until the morning. @default nobody */
       ticket: z.array(endpoint),
       /** Log that a source keeps for the platform, in GiB: from when on somebody is told, and called. @default 10, 50 */
       slotLagGiB: z.strictObject({ ticket: whole(1, 10_000, 'GiB'), page: whole(1, 10_000, 'GiB') }),

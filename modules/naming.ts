@@ -148,7 +148,7 @@ export function landingBucket(environment: Global): string {
   return bucket('landing', environment);
 }
 
-/** Access logs of the other buckets. */
+/** Access logs of the other buckets, and the network's flows. */
 export function logsBucket(environment: Global): string {
   return bucket('logs', environment);
 }

@@ -17,6 +17,7 @@ import { Construct } from 'constructs';
 import type { Bucket } from './bucket';
 import type { Location } from './naming';
 import { SecurityGroup } from './security-group';
+import { check } from './validation';
 
 /** A source's VPC, and how its owners say where it is. */
 export interface Peering {
@@ -127,7 +128,14 @@ export class Network extends Construct {
   }
 
   private subnetIn(zone: string): string {
-    return this.subnetIds[this.props.zones.indexOf(zone)]!;
+    const { name, zones } = this.props;
+    check(zones.includes(zone), {
+      name: `endpoint zone of network ${name}`,
+      value: zone,
+      expected: `one of its zones ${zones.join(', ')}`,
+      remedy: 'set network.endpointZones in the environment',
+    });
+    return this.subnetIds[zones.indexOf(zone)]!;
   }
 
   /** A VPC without a way in or out. */

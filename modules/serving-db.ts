@@ -54,13 +54,14 @@ const LOGS = ['postgresql', 'upgrade'];
 /** How long Database Insights keeps its samples, in days. */
 const INSIGHT_DAYS = { standard: 7, advanced: 465 } as const;
 
-/** Never what a statement said: its values are data. */
+/** Never the values that were bound to a statement: they are data. Nor the text of one that fails, which may hold some. */
 const PARAMETERS = {
   'rds.force_ssl': '1',
   log_connections: '1',
   log_disconnections: '1',
   log_lock_waits: '1',
   log_min_duration_statement: String(SLOW_STATEMENT_MS),
+  log_min_error_statement: 'panic',
   log_parameter_max_length: '0',
   log_parameter_max_length_on_error: '0',
 };

@@ -30,7 +30,7 @@ export interface Bookmark {
 /** Of trackman_raw; it holds changes, not a state, and so has no frontier. */
 const CHANGE_LOG = 'changes';
 const BOOKMARK = 'trackman.bookmark.';
-const SERVING_FRONTIERS = `${names.prefixes.frontiers}dataengineering-db.json`;
+const SERVING_FRONTIERS = `${names.prefixes.frontiers}${names.serving.identifier}.json`;
 
 /** Bookmarks of the change log and of the lake's tables. */
 export async function readBookmarks({ region }: Environment): Promise<Bookmark[]> {

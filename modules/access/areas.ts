@@ -96,7 +96,10 @@ function storage(environment: Environment): Area {
 
 function secrets(environment: Environment): Area {
   const { name } = environment;
-  const secrets = [arn('secretsmanager', environment, `secret:trackman/${name}/*`)];
+  const { loader, application } = naming.servingSecrets(environment);
+  const secrets = [loader, application, naming.pepperSecret(environment)].map((each) =>
+    naming.secretArn(environment, each),
+  );
   // RDS and Redshift keep the passwords of their administrators there, in the name of whoever creates the database.
   const managed = ['rds!db-*', 'redshift!*'].map((each) => arn('secretsmanager', environment, `secret:${each}`));
   const keys = [arn('kms', environment, 'key/*')];
@@ -343,6 +346,32 @@ function databases(environment: Environment): Area {
   };
 }
 
+/** The network of others, which carries no tag of ours: the other end of a peering, and a VPC that was there before. */
+function notOurs(environment: Environment): Statement[] {
+  const { existing, peerings } = environment.network;
+  const named = (kind: string, ids: readonly string[]): string[] =>
+    ids.map((id) => arn('ec2', environment, `${kind}/${id}`));
+  const statements: Statement[] = [];
+  if (peerings.length > 0) {
+    const peering = ['ec2:AcceptVpcPeeringConnection', 'ec2:CreateVpcPeeringConnection'];
+    statements.push(allow(peering, named('vpc', ['*'])));
+  }
+  if (existing) {
+    const inside = ['ec2:CreateRoute', 'ec2:CreateSecurityGroup', 'ec2:CreateVpcEndpoint', 'ec2:ModifyVpcEndpoint'];
+    statements.push(
+      allow(
+        [...inside, 'ec2:DeleteRoute', 'ec2:ReplaceRoute'],
+        [
+          ...named('vpc', [existing.vpcId]),
+          ...named('subnet', existing.subnetIds),
+          ...named('route-table', existing.routeTableIds),
+        ],
+      ),
+    );
+  }
+  return statements;
+}
+
 const NETWORK_TYPES = [
   'elastic-ip',
   'natgateway',
@@ -436,6 +465,7 @@ function network(environment: Environment): Area {
         resources,
         TAGGED,
       ),
+      ...notOurs(environment),
       // The rule that a new group has of its own carries no tag; the group does.
       allow(
         ['ec2:RevokeSecurityGroupEgress', 'ec2:RevokeSecurityGroupIngress'],
@@ -464,7 +494,7 @@ function watching(environment: Environment): Area {
     read: [
       // Enough for metric alarms. Composite ones, of which there are none, are shown only to those who may see all.
       allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetDashboard', 'cloudwatch:ListTagsForResource'], alarms),
-      allow(['logs:DescribeLogGroups', 'logs:DescribeMetricFilters', 'logs:ListTagsForResource'], groups),
+      allow(['logs:DescribeLogGroups', 'logs:ListTagsForResource'], groups),
       allow(['events:DescribeRule', 'events:ListTagsForResource', 'events:ListTargetsByRule'], rules),
       allow(['sns:GetSubscriptionAttributes', 'sns:GetTopicAttributes', 'sns:ListTagsForResource'], topics),
       allow(['budgets:ViewBudget', 'budgets:ListTagsForResource'], budgets),
@@ -474,7 +504,6 @@ function watching(environment: Environment): Area {
         [
           'cloudwatch:DeleteAlarms',
           'cloudwatch:DeleteDashboards',
-          'cloudwatch:PutCompositeAlarm',
           'cloudwatch:PutDashboard',
           'cloudwatch:PutMetricAlarm',
           'cloudwatch:TagResource',
@@ -487,10 +516,8 @@ function watching(environment: Environment): Area {
           'logs:AssociateKmsKey',
           'logs:CreateLogGroup',
           'logs:DeleteLogGroup',
-          'logs:DeleteMetricFilter',
           'logs:DeleteRetentionPolicy',
           'logs:DisassociateKmsKey',
-          'logs:PutMetricFilter',
           'logs:PutRetentionPolicy',
           'logs:TagResource',
           'logs:UntagResource',

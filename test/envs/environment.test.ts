@@ -96,6 +96,14 @@ test.each([
     'latency.promiseMinutes of environment test is 60: expected at least 30 + 2 + 20 + 8 + 10 = 70 minutes',
   ],
   [
+    { network: { zones: ['a', 'a', 'b'] } },
+    'network.zones of environment test is ["a","a","b"]: expected three different availability zones',
+  ],
+  [
+    { network: { sourcePorts: [5432] } },
+    'network.sourcePorts of environment test is [5432]: expected none: no source is in a VPC that is made here',
+  ],
+  [
     { network: { cidr: undefined } },
     'network.cidr of environment test is missing: expected either cidr, for a VPC of its own, or existing, for one that is there',
   ],

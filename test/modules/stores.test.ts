@@ -162,6 +162,7 @@ describe('dataengineering-db', () => {
       log_disconnections: '1',
       log_lock_waits: '1',
       log_min_duration_statement: '1000',
+      log_min_error_statement: 'panic',
       log_parameter_max_length: '0',
       log_parameter_max_length_on_error: '0',
     });
