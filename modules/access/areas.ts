@@ -97,8 +97,9 @@ function storage(environment: Environment): Area {
 function secrets(environment: Environment): Area {
   const { name } = environment;
   const { loader, application } = naming.servingSecrets(environment);
+  // A secret that is being created has no suffix yet.
   const secrets = [loader, application, naming.pepperSecret(environment)].map((each) =>
-    naming.secretArn(environment, each),
+    arn('secretsmanager', environment, `secret:${each}*`),
   );
   // RDS and Redshift keep the passwords of their administrators there, in the name of whoever creates the database.
   const managed = ['rds!db-*', 'redshift!*'].map((each) => arn('secretsmanager', environment, `secret:${each}`));
