@@ -2,7 +2,7 @@
  * All three environments, each in its own account of one emulator: bootstrapped by an administrator, planned and applied
  * by the roles of their pipelines, planned again to nothing; what is protected refuses its removal, dev goes.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
@@ -174,29 +174,41 @@ test.each(environments)(
   3 * MINUTE,
 );
 
-test.each(environments.filter(({ deletionProtection }) => deletionProtection))(
-  '$name refuses the removal of what holds data',
-  async (environment) => {
+const protectedTypes = [
+  'aws_s3_bucket',
+  'aws_db_instance',
+  'aws_glue_catalog_database',
+  'aws_secretsmanager_secret',
+  'aws_redshiftserverless_namespace',
+];
+
+/** Terraform's options for a plan that would replace every resource of the protected types. */
+function replacements(directory: string): string[] {
+  const { resource } = JSON.parse(readFileSync(join(directory, 'cdk.tf.json'), 'utf8')) as {
+    resource: Record<string, Record<string, unknown>>;
+  };
+  return protectedTypes.flatMap((type) => Object.keys(resource[type]!).map((name) => `-replace=${type}.${name}`));
+}
+
+const destructions = [
+  { of: 'removal', options: () => ['-destroy'] },
+  { of: 'replacement', options: replacements },
+];
+
+test.each(
+  environments
+    .filter(({ deletionProtection }) => deletionProtection)
+    .flatMap((environment) => destructions.map((each) => ({ environment, name: environment.name, ...each }))),
+)(
+  '$name refuses the $of of what holds data',
+  async ({ environment, options }) => {
     const { account, region } = environment;
-    const destroy = aws.terraform(
-      directoryOf(stackName(environment)),
-      account,
-      region,
-      'plan',
-      '-destroy',
-      '-lock=false',
-    );
-    const refusal = await destroy.then(
+    const directory = directoryOf(stackName(environment));
+    const refusal = await aws.terraform(directory, account, region, 'plan', '-lock=false', ...options(directory)).then(
       () => 'nothing was refused',
       (error: { stderr: string }) => error.stderr,
     );
-    for (const type of [
-      'aws_s3_bucket',
-      'aws_db_instance',
-      'aws_glue_catalog_database',
-      'aws_secretsmanager_secret',
-      'aws_redshiftserverless_namespace',
-    ]) {
+    for (const type of protectedTypes) {
       expect(refusal).toMatch(
         new RegExp(`Instance cannot be destroyed\\s+on cdk.tf.json line \\d+, in resource\\.${type}:`),
       );
