@@ -28,6 +28,7 @@ export const names = {
   crawler: 'sources',
   jobs: {
     ingest: 'ingest',
+    snapshot: 'snapshot',
     publish: 'publish',
     ingestFiles: 'ingest-files',
     maintain: 'maintain',
@@ -51,6 +52,7 @@ export const names = {
   roles: {
     crawler: 'trackman-crawler',
     ingest: 'trackman-ingest',
+    snapshot: 'trackman-snapshot',
     publish: 'trackman-publish',
     ingestFiles: 'trackman-ingest-files',
     maintain: 'trackman-maintain',

@@ -194,7 +194,7 @@ export class Platform extends EnvironmentStack {
       tables: lake.tables,
       lake: catalog.lake,
       jobs: [jobs.ingest, jobs.publish],
-      backgroundJobs: [jobs.ingestFiles, jobs.maintain, jobs.migrate],
+      backgroundJobs: [jobs.ingestFiles, jobs.snapshot, jobs.maintain, jobs.migrate],
       measuringJobs: [jobs.ingest],
       crawler,
       sources: contracts.map(({ source }) => source),
@@ -209,16 +209,22 @@ export class Platform extends EnvironmentStack {
 
     // Who may do what.
     const { prefixes } = names;
-    const { ingest, publish, ingestFiles, maintain, migrate } = jobs;
+    const { ingest, snapshot, publish, ingestFiles, maintain, migrate } = jobs;
 
-    for (const { role } of [ingest, publish, ingestFiles]) artifacts.grantReadContracts(role);
+    for (const { role } of [ingest, snapshot, publish, ingestFiles]) artifacts.grantReadContracts(role);
 
-    for (const { connection } of sources) connection.grantConnect(ingest.role);
-    pepper.grantRead(ingest.role);
+    for (const { role } of [ingest, snapshot]) {
+      for (const { connection } of sources) connection.grantConnect(role);
+      pepper.grantRead(role);
+      catalog.lake.grantReadWrite(role);
+    }
     catalog.backend.grantList(ingest.role);
     catalog.raw.grantReadWrite(ingest.role);
-    catalog.lake.grantReadWrite(ingest.role);
     lake.tables.grantReadWrite(ingest.role, prefixes.raw, prefixes.lake);
+    snapshot.grantStart(ingest.role);
+    catalog.raw.grantRead(snapshot.role);
+    lake.tables.grantRead(snapshot.role, prefixes.raw);
+    lake.tables.grantReadWrite(snapshot.role, prefixes.lake);
 
     catalog.raw.grantRead(publish.role);
     catalog.lake.grantBrowse(publish.role);

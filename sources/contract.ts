@@ -54,6 +54,8 @@ const schema = selection.extend({
   slot: sqlName,
   /** How much of the source's log one step reads, in bytes. */
   walBytesPerStep: z.int(wholeBytes).min(1_048_576, wholeBytes),
+  /** Tables larger than this, in bytes on the source's disk, are copied by the job `snapshot` and not by `ingest`. */
+  inlineSnapshotBytes: z.int(wholeBytes).min(1_048_576, wholeBytes),
   /** Options of single tables, by "schema.table". */
   tables: z.record(tableName, tableOptions),
   /** Which of the followed tables go to dataengineering-db. */
@@ -131,6 +133,7 @@ function resolve(contract: SourceContract, environment: Pick<Environment, 'name'
     slot: contract.slot,
     pepperSecret: pepperSecret(environment),
     walBytesPerStep: contract.walBytesPerStep,
+    inlineSnapshotBytes: contract.inlineSnapshotBytes,
     include: contract.include,
     exclude: contract.exclude,
     tables: contract.tables,

@@ -8,6 +8,7 @@ export const trackmanBackend: SourceContract = {
   publication: 'trackman',
   slot: 'trackman',
   walBytesPerStep: 1024 ** 3,
+  inlineSnapshotBytes: 1024 ** 3,
   include: ['public.*'],
   exclude: [],
   tables: {

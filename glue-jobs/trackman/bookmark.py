@@ -35,6 +35,8 @@ class Bookmark:
     """That commit's transaction and time (ISO 8601, UTC): a history that has another there is not the one followed."""
     committed_at: str | None = None
     snapshot: Snapshot | None = None
+    history: int = 0
+    """Rises when the source's log had to be followed anew: positions are comparable within one."""
 
     def moved_to(self, other: "Bookmark") -> "Bookmark":
         """At the other's position. A snapshot is forgotten once it lies behind."""
@@ -42,7 +44,12 @@ class Bookmark:
         return replace(other, snapshot=still_needed)
 
     def to_json(self) -> str:
-        values = {"position": format_lsn(self.position), "xid": self.xid, "committedAt": self.committed_at}
+        values = {
+            "position": format_lsn(self.position),
+            "xid": self.xid,
+            "committedAt": self.committed_at,
+            "history": self.history,
+        }
         if self.snapshot:
             values["snapshot"] = {"visible": self.snapshot.visible, "lsn": format_lsn(self.snapshot.lsn)}
         return json.dumps(values)
@@ -56,6 +63,7 @@ class Bookmark:
             values["xid"],
             values["committedAt"],
             Snapshot(snapshot["visible"], parse_lsn(snapshot["lsn"])) if snapshot else None,
+            values["history"],
         )
 
 

@@ -46,27 +46,40 @@ def open_change_log(catalog: IcebergCatalog, database: str) -> IcebergTable:
 
 
 def start_or_resume(
-    log: IcebergTable, source: Source, contract: Contract, server: ServerIdentity, run_id: str
+    log: IcebergTable, source: Source, contract: Contract, server: ServerIdentity, run_id: str, anew: bool
 ) -> Bookmark:
     """The source's bookmark in the change log, at the slot's position the first time.
 
-    Raises LostChangesError when what follows the bookmark cannot be had from this slot.
+    `anew` begins another history, whatever became of the one that was followed: with a new slot, on the server that is
+    there. Raises LostChangesError when what follows the bookmark cannot be had from this slot.
     """
-    name, slot = contract.source, contract.slot
-    text = log.properties.get(bookmark_property(name))
-    slot_position = source.slot_position()
-    if text is None:
+    text = log.properties.get(bookmark_property(contract.source))
+    if text is None or anew:
+        if anew:
+            source.drop_slot()
         # A slot without a bookmark is of a run that died between the two.
-        bookmark = Bookmark(source.create_slot() if slot_position is None else slot_position)
+        position = source.slot_position()
+        bookmark = Bookmark(
+            source.create_slot() if position is None else position,
+            history=0 if text is None else Bookmark.from_json(text).history + 1,
+        )
+        name = bookmark_property(contract.source)
         log.publish(
-            run_id,
-            {bookmark_property(name): None},
-            {bookmark_property(name): bookmark.to_json(), server_property(name): server.to_json()},
+            run_id, {name: text}, {name: bookmark.to_json(), server_property(contract.source): server.to_json()}
         )
         return bookmark
     bookmark = Bookmark.from_json(text)
+    _check_resumable(log, source, contract, server, bookmark)
+    return bookmark
+
+
+def _check_resumable(
+    log: IcebergTable, source: Source, contract: Contract, server: ServerIdentity, bookmark: Bookmark
+) -> None:
+    name, slot = contract.source, contract.slot
+    slot_position = source.slot_position()
     known = ServerIdentity.from_json(log.properties[server_property(name)])
-    remedy = "its tables have to be copied anew"
+    remedy = f"follow the source anew by `trackman source resnapshot <environment> {name} --all`"
     if server != known:
         raise LostChangesError(f"{name}: the server is {server}, the lake follows {known}: {remedy}")
     if slot_position is None:
@@ -78,7 +91,6 @@ def start_or_resume(
             f"{name}: slot {slot} is at {format_lsn(slot_position)}, ahead of the change log at "
             f"{format_lsn(bookmark.position)}: somebody else read from it and what lies between is lost: {remedy}"
         )
-    return bookmark
 
 
 @dataclass(frozen=True)
@@ -132,7 +144,9 @@ class Drain:
         """Append up to `step_end` or to the barrier. Returns the new bookmark and whether the barrier was reached."""
         full_xid = epoch_restorer(barrier.xid)
         layout = self._log.layout
-        rows_format = ChangeFormat(self._contract, self._pepper, self._run_id, layout.schema, full_xid)
+        rows_format = ChangeFormat(
+            self._contract, self._pepper, self._run_id, bookmark.history, layout.schema, full_xid
+        )
         step = _Step(bookmark, self._run_id, full_xid, redelivers=self._source.slot_position() < bookmark.position)
         with DataFileWriter(layout) as writer:
             for batch in self._peek(step_end):
@@ -154,6 +168,7 @@ class Drain:
             step.last_commit.end_lsn,
             int(full_xid(np.array([step.last_commit.xid]))[0]),
             _commit_time(step.last_commit),
+            history=bookmark.history,
         )
         name = bookmark_property(self._contract.source)
         self._log.publish(self._run_id, {name: bookmark.to_json()}, {name: moved.to_json()}, files)
@@ -214,7 +229,7 @@ class _Step:
             raise LostChangesError(
                 f"{source}: the log no longer has the commit of transaction {self._bookmark.xid} at "
                 f"{format_lsn(self._bookmark.position)} that the lake stands at: the source was restored or failed "
-                "over, its tables have to be copied anew"
+                f"over: follow it anew by `trackman source resnapshot <environment> {source} --all`"
             )
 
     def _is_bookmark(self, commit: Commit) -> bool:

@@ -17,6 +17,7 @@ COLUMNS = [
     ("schema_name", "string", None),
     ("table_name", "string", None),
     ("op", "string", "I insert, U update, D delete, T truncate"),
+    ("history", "int", "rises when the source's log had to be followed anew; positions compare within one"),
     ("commit_lsn", "long", "where the transaction's commit stands in the source's log; with ordinal, the order"),
     ("ordinal", "long", "place of the change in its transaction"),
     ("xid", "long", "the transaction, with its epoch in the upper 32 bits"),
@@ -35,6 +36,7 @@ class ChangeFormat:
     contract: Contract
     pepper: bytes | None = field(repr=False)
     run_id: str
+    history: int
     schema: pa.Schema
     """Of the change log, with its field ids."""
     full_xid: Callable[[np.ndarray], np.ndarray]
@@ -83,6 +85,7 @@ class ChangeFormat:
             "source": pa.repeat(self.contract.source, rows),
             "schema_name": pa.repeat(name.schema, rows),
             "table_name": pa.repeat(name.table, rows),
+            "history": pa.repeat(pa.scalar(self.history, pa.int32()), rows),
             "xid": self.full_xid(xid),
             "committed_at": pa.array(committed_at, pa.timestamp("us")),
             "run_id": pa.repeat(self.run_id, rows),

@@ -103,6 +103,21 @@ def _numeric_shape(modifier: int) -> tuple[int, int] | None:
     return max(precision - min(scale, 0), scale), max(scale, 0)
 
 
+def is_promotion(before: str | dict[str, Any], after: str | dict[str, Any]) -> bool:
+    """Whether Iceberg reads values of one type as the other: the same, or a wider one."""
+    if before == after or (before, after) in (("int", "long"), ("float", "double")):
+        return True
+    shapes = [_decimal_shape(each) for each in (before, after)]
+    return None not in shapes and shapes[0][1] == shapes[1][1] and shapes[0][0] <= shapes[1][0]
+
+
+def _decimal_shape(iceberg: str | dict[str, Any]) -> tuple[int, int] | None:
+    if not isinstance(iceberg, str) or not iceberg.startswith("decimal("):
+        return None
+    precision, scale = iceberg.removeprefix("decimal(").removesuffix(")").split(",")
+    return int(precision), int(scale)
+
+
 def iceberg_schema(columns: Iterable[ColumnDefinition]) -> dict[str, Any]:
     """The JSON of a new table's schema. All columns are optional."""
     ids = count(1)
@@ -120,6 +135,13 @@ def _with_ids(column_type: str | dict[str, Any], ids: Iterator[int]) -> str | di
     return {**column_type, **{f"{part}-id": next(ids) for part in parts}}
 
 
+def without_ids(column_type: str | dict[str, Any]) -> str | dict[str, Any]:
+    """A type in Iceberg's JSON as it is before a table gives ids to its parts."""
+    if isinstance(column_type, str):
+        return column_type
+    return {name: value for name, value in column_type.items() if not name.endswith("-id")}
+
+
 def type_note(postgres_type: PostgresType) -> str | None:
     """What the lake's type no longer says of the source's."""
     return _TYPE_NOTES.get(postgres_type.name)
@@ -134,9 +156,9 @@ def arrow_type(iceberg: str | dict[str, Any]) -> pa.DataType:
             key = _arrow_field("key", iceberg["key-id"], iceberg["key"], nullable=False)
             return pa.map_(key, _arrow_field("value", iceberg["value-id"], iceberg["value"]))
         raise ValueError(f"no Arrow type for Iceberg's {iceberg}")
-    if iceberg.startswith("decimal("):
-        precision, scale = iceberg.removeprefix("decimal(").removesuffix(")").split(",")
-        return pa.decimal128(int(precision), int(scale))
+    shape = _decimal_shape(iceberg)
+    if shape:
+        return pa.decimal128(*shape)
     return _ARROW_PRIMITIVES[iceberg]
 
 

@@ -70,6 +70,8 @@ class Contract:
     slot: str
     pepper_secret: str
     wal_bytes_per_step: int
+    inline_snapshot_bytes: int
+    """Larger tables are copied by the job snapshot, not by ingest."""
     selection: Selection
     tables: Mapping[TableName, TableOptions]
     serving: Selection
@@ -124,9 +126,10 @@ def _contract(reader: _Reader) -> Contract:
         slot=reader.take("slot", str),
         pepper_secret=reader.take("pepperSecret", str),
         wal_bytes_per_step=reader.take("walBytesPerStep", int),
+        inline_snapshot_bytes=reader.take("inlineSnapshotBytes", int),
         selection=Selection(tuple(reader.take("include", list)), tuple(reader.take("exclude", list, []))),
         tables={
-            _table_name(name, reader.path): _table_options(_Reader(options, f"{reader.path}.tables.{name}"))
+            parse_table_name(name, reader.path): _table_options(_Reader(options, f"{reader.path}.tables.{name}"))
             for name, options in reader.take("tables", dict, {}).items()
         },
         serving=_selection(reader.take_object("serving")),
@@ -166,8 +169,9 @@ def _table_options(reader: _Reader) -> TableOptions:
     return options
 
 
-def _table_name(text: str, path: str) -> TableName:
+def parse_table_name(text: str, where: str = "") -> TableName:
+    """Of `schema.table`. `where` says in an error what names it."""
     schema, dot, table = text.partition(".")
     if not (schema and dot and table):
-        raise ContractError(f'{path}: table "{text}" is not of the form schema.table')
+        raise ContractError(f'{where}{": " if where else ""}table "{text}" is not of the form schema.table')
     return TableName(schema, table)

@@ -6,15 +6,16 @@ properties by itself on top of a rival's commit, but refuses a fast-forward to w
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from py4j.java_gateway import JavaObject, JVMView
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
 
-from trackman.column_types import ColumnDefinition, arrow_schema, iceberg_schema
+from trackman.column_types import ColumnDefinition, arrow_schema, iceberg_schema, is_promotion, without_ids
 from trackman.data_files import DataFile, Layout
 from trackman.errors import RivalRunError
 from trackman.partitioning import PartitionField
@@ -117,6 +118,10 @@ class IcebergTable:
     def layout(self) -> Layout:
         return _layout(self._jvm, self._table)
 
+    def begin_replace(self, columns: Iterable[ColumnDefinition], drop: Collection[str]) -> "Replacement":
+        """Other contents with other columns. Columns that are in neither argument stay, empty."""
+        return Replacement(self._jvm, self, columns, drop)
+
     def branch(self, run_id: str) -> str:
         """The run's branch at main's head, as Spark's SQL writes to it. Whatever other runs left unpublished goes."""
         branch = _branch(run_id)
@@ -142,16 +147,14 @@ class IcebergTable:
         somebody else committed meanwhile.
         """
         self._table.refresh()
-        present = self.properties
-        for name, value in expected.items():
-            if present.get(name) != value:
-                raise RivalRunError(f"{self.name}: {name} is {present.get(name)}, it was {value} when this run began")
+        _check_expected(self, expected)
         branch = _branch(run_id)
         transaction = self._table.newTransaction()
         with _refused_to_rivals(self.name):
             if files:
                 append = transaction.newFastAppend().toBranch(branch)
-                _add_files(self._jvm, self._table, append, files)
+                _add_files(self._jvm, self._table, append.appendFile, files)
+                append.commit()
             elif branch not in self._table.refs():
                 transaction.manageSnapshots().createBranch(branch, self.snapshot_id).commit()
             _set_properties(transaction, properties)
@@ -171,6 +174,67 @@ class IcebergTable:
             transaction.commitTransaction()
 
 
+class Replacement:
+    """New contents and columns of a table that is read until they are there."""
+
+    def __init__(self, jvm: JVMView, table: "IcebergTable", columns: Iterable[ColumnDefinition], drop: Collection[str]):
+        self._jvm = jvm
+        self._table = table
+        self._columns = iceberg_schema(columns)
+        self._drop = drop
+        self._replaced_schema = table.java.schema().schemaId()
+        draft = table.java.newTransaction()
+        self._evolve(draft)
+        self.layout = _layout(jvm, draft.table())
+        """Of the files that `publish` takes."""
+
+    def publish(
+        self, run_id: str, expected: Mapping[str, str], properties: Mapping[str, str], files: Sequence[DataFile]
+    ) -> None:
+        """Replace all rows. What was committed since the replacement began goes with what it changed.
+
+        Raises RivalRunError, having changed nothing, when properties are no longer as `expected`, when the columns were
+        changed meanwhile, or when somebody commits at the same moment.
+        """
+        java = self._table.java
+        java.refresh()
+        _check_expected(self._table, expected)
+        if java.schema().schemaId() != self._replaced_schema:
+            raise RivalRunError(f"{self._table.name}: its columns were changed while it was copied")
+        branch = _branch(run_id)
+        transaction = java.newTransaction()
+        with _refused_to_rivals(self._table.name):
+            self._evolve(transaction)
+            overwrite = transaction.newOverwrite().toBranch(branch)
+            overwrite.overwriteByRowFilter(self._jvm.org.apache.iceberg.expressions.Expressions.alwaysTrue())
+            _add_files(self._jvm, transaction.table(), overwrite.addFile, files)
+            overwrite.commit()
+            _set_properties(transaction, properties)
+            transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
+            transaction.commitTransaction()
+
+    def _evolve(self, transaction: JavaObject) -> None:
+        """Widens columns where Iceberg can, and puts others in the place of those that it cannot widen."""
+        present = transaction.table().schema()
+        types = {field["name"]: field["type"] for field in _schema_json(self._jvm, present)["fields"]}
+        wanted = self._jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps(self._columns))
+        update = transaction.updateSchema()
+        for name in self._drop:
+            if name in types:
+                update.deleteColumn(name)
+        for field, column in zip(self._columns["fields"], wanted.columns(), strict=True):
+            name = field["name"]
+            if name in types and is_promotion(without_ids(types[name]), without_ids(field["type"])):
+                if types[name] != field["type"] and isinstance(field["type"], str):
+                    update.updateColumn(name, column.type())
+                update.updateColumnDoc(name, column.doc())
+                continue
+            if name in types:
+                update.deleteColumn(name)
+            update.addColumn(name, column.type(), column.doc())
+        update.commit()
+
+
 class NewTable:
     """A table that comes into being whole: with its first rows and its properties."""
 
@@ -186,7 +250,9 @@ class NewTable:
     def publish(self, properties: Mapping[str, str], files: Sequence[DataFile] = ()) -> None:
         """Create the table. Raises RivalRunError when one of its name was created meanwhile."""
         # Without files too: a branch needs a snapshot to begin at.
-        _add_files(self._jvm, self._transaction.table(), self._transaction.newFastAppend(), files)
+        append = self._transaction.newFastAppend()
+        _add_files(self._jvm, self._transaction.table(), append.appendFile, files)
+        append.commit()
         _set_properties(self._transaction, properties)
         with _refused_to_rivals(self.name):
             self._transaction.commitTransaction()
@@ -201,13 +267,27 @@ def _branch(run_id: str) -> str:
 
 
 def _layout(jvm: JVMView, table: JavaObject) -> Layout:
-    schema = json.loads(jvm.org.apache.iceberg.SchemaParser.toJson(table.schema()))
+    schema = _schema_json(jvm, table.schema())
     names = {field["id"]: field["name"] for field in schema["fields"]}
     fields = [PartitionField(str(field.transform()), names[field.sourceId()]) for field in table.spec().fields()]
     return Layout(table.location(), arrow_schema(schema), fields)
 
 
-def _add_files(jvm: JVMView, table: JavaObject, append: JavaObject, files: Sequence[DataFile]) -> None:
+def _schema_json(jvm: JVMView, schema: JavaObject) -> dict[str, Any]:
+    return json.loads(jvm.org.apache.iceberg.SchemaParser.toJson(schema))
+
+
+def _check_expected(table: IcebergTable, expected: Mapping[str, str | None]) -> None:
+    present = table.properties
+    for name, value in expected.items():
+        if present.get(name) != value:
+            raise RivalRunError(f"{table.name}: {name} is {present.get(name)}, it was {value} when this run began")
+
+
+def _add_files(
+    jvm: JVMView, table: JavaObject, add: Callable[[JavaObject], JavaObject], files: Sequence[DataFile]
+) -> None:
+    """Add files to an operation on the table, by its method `add`."""
     iceberg = jvm.org.apache.iceberg
     metrics_config = iceberg.MetricsConfig.forTable(table)
     for file in files:
@@ -220,8 +300,7 @@ def _add_files(jvm: JVMView, table: JavaObject, append: JavaObject, files: Seque
         )
         if file.partition:
             data_file.withPartitionValues(list(file.partition))
-        append.appendFile(data_file.build())
-    append.commit()
+        add(data_file.build())
 
 
 def _set_properties(transaction: JavaObject, properties: Mapping[str, str]) -> None:

@@ -7,15 +7,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from trackman.column_types import ColumnDefinition, PostgresType, iceberg_type, serving_type, type_note
+from trackman.column_types import (
+    ColumnDefinition,
+    PostgresType,
+    iceberg_type,
+    is_promotion,
+    serving_type,
+    type_note,
+)
 from trackman.contract import TableName, TableOptions
 from trackman.errors import TableError
 from trackman.source_tables import SourceColumn, SourceTable
 from trackman.values import UnrepresentableValueError, from_text
 
 DEFINITION = "trackman.table"
-
-_REMEDY = "the table has to be copied anew"
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class LakeTable:
     last_number: int
     """The highest `attnum` when the columns were last compared, of columns that the contract drops too."""
     columns: tuple[LakeColumn, ...]
+    leaves: dict[int, int]
+    """`oid` → `relfilenode` of what its rows lie in: itself, or its partitions."""
 
     def convert(
         self, column: LakeColumn, texts: pa.StringArray, target: pa.DataType, key: Sequence[pa.Array]
@@ -92,6 +99,7 @@ class LakeTable:
             values["comment"],
             values["last_number"],
             tuple(LakeColumn.from_dict(column) for column in values["columns"]),
+            {int(oid): file for oid, file in values["leaves"].items()},
         )
 
 
@@ -105,7 +113,8 @@ def describe(source: str, table: SourceTable, options: TableOptions) -> LakeTabl
             )
     if dropped := [column for column in table.key if options.pii.get(column) == "drop"]:
         raise TableError(f"{table.name}: the contract drops {', '.join(dropped)}, which is part of the key: hash it")
-    kept = [column for column in table.columns if options.pii.get(column.name) != "drop"]
+    # The log does not carry generated columns.
+    kept = [column for column in table.columns if options.pii.get(column.name) != "drop" and not column.is_generated]
     return LakeTable(
         source,
         table.name,
@@ -114,15 +123,11 @@ def describe(source: str, table: SourceTable, options: TableOptions) -> LakeTabl
         table.comment,
         max(column.number for column in table.columns),
         tuple(_lake_column(table.name, column, options) for column in kept),
+        {leaf.oid: leaf.file for leaf in table.leaves},
     )
 
 
 def _lake_column(table: TableName, column: SourceColumn, options: TableOptions) -> LakeColumn:
-    if column.is_generated:
-        raise TableError(
-            f"{table}.{column.name}: is a generated column, which the source's log does not carry: "
-            "leave it out by the contract (pii: drop)"
-        )
     lake_column = LakeColumn(
         column.name,
         column.number,
@@ -138,52 +143,69 @@ def _lake_column(table: TableName, column: SourceColumn, options: TableOptions) 
     return lake_column
 
 
-def added_columns(stored: LakeTable, table: SourceTable, options: TableOptions) -> Sequence[LakeColumn]:
-    """The source's columns that the lake table lacks and can get as they are.
+@dataclass(frozen=True)
+class Drift:
+    """What became of a source table since the lake's was made or last compared."""
 
-    A column that the source no longer has stays in the lake. Raises TableError for a change that would leave older rows
-    of the lake with other values than the source's.
-    """
+    added: tuple[LakeColumn, ...]
+    """New columns that are null in all older rows."""
+    copy_reasons: tuple[str, ...]
+    """Why rows of the lake may differ from the source's without a trace in its log: the table is copied anew."""
+    incompatible: tuple[str, ...]
+    """Changes that the lake's columns have no place for. Somebody has to ask for the copy."""
+    present: LakeTable
+    """The table as it would be copied now."""
+
+    def followed(self, stored: LakeTable) -> LakeTable:
+        """The stored table with what can be followed without a copy. Columns that the source dropped stay."""
+        present = {column.name: column for column in self.present.columns}
+        kept = tuple(present.get(column.name, column) for column in stored.columns)
+        return replace(self.present, columns=(*kept, *self.added))
+
+
+def compare(stored: LakeTable, table: SourceTable, options: TableOptions) -> Drift:
+    """Raises TableError when the contract does not fit the table."""
     present = describe(stored.source, table, options)
-    if present.oid != stored.oid:
-        raise TableError(f"{table.name}: was dropped and created again: {_REMEDY}")
-    if present.key != stored.key:
-        raise TableError(f"{table.name}: its key was {', '.join(stored.key)}, now {', '.join(present.key)}: {_REMEDY}")
     known = {column.name: column for column in stored.columns}
     has_default = {column.name: column.has_default for column in table.columns}
-    added = []
+    added, reasons, incompatible = [], _storage_reasons(stored, table), []
+    if present.key != stored.key:
+        reasons.append(f"its key was {', '.join(stored.key)}, now {', '.join(present.key)}")
     for column in present.columns:
-        if column.name in known:
-            _refuse_other_definition(table.name, known[column.name], column)
-        elif column.number <= stored.last_number or has_default[column.name]:
-            raise TableError(
-                f"{table.name}.{column.name}: was renamed, or added with a default or by the contract, so that older "
-                f"rows hold values that the lake has not: {_REMEDY}"
-            )
-        else:
-            added.append(column)
-    return added
+        before = known.get(column.name)
+        if before is None:
+            if column.number <= stored.last_number or has_default[column.name]:
+                reasons.append(f"older rows may hold a value in {column.name}: new with a default, renamed or left out")
+            else:
+                added.append(column)
+            continue
+        if column.number != before.number:
+            reasons.append(f"{column.name} was dropped and added again")
+        if column.hashed != before.hashed:
+            reasons.append(f"{column.name} is {'now' if column.hashed else 'no longer'} hashed by the contract")
+        elif column.iceberg[1] != before.iceberg[1]:
+            widened = is_promotion(before.iceberg[1], column.iceberg[1])
+            (reasons if widened else incompatible).append(f"{column.name} was {before.type.sql}, now {column.type.sql}")
+    reasons += [
+        f"{column.name} is no longer kept by the contract"
+        for column in stored.columns
+        if options.pii.get(column.name) == "drop"
+    ]
+    return Drift(tuple(added), tuple(reasons), tuple(incompatible), present)
 
 
-def with_columns(table: LakeTable, added: Sequence[LakeColumn]) -> LakeTable:
-    """The table with columns that `added_columns` found."""
-    last_number = max(table.last_number, *(column.number for column in added))
-    return replace(table, columns=(*table.columns, *added), last_number=last_number)
-
-
-def _refuse_other_definition(table: TableName, stored: LakeColumn, present: LakeColumn) -> None:
-    def definition(column: LakeColumn) -> tuple:
-        return column.number, column.type, column.hashed, column.decimal
-
-    if definition(stored) != definition(present):
-        raise TableError(
-            f"{table}.{present.name}: was {_described(stored)}, now {_described(present)}: {_REMEDY}; "
-            "its changes wait in the change log"
-        )
-
-
-def _described(column: LakeColumn) -> str:
-    return f"{column.type.sql}{', hashed' if column.hashed else ''} (column number {column.number})"
+def _storage_reasons(stored: LakeTable, table: SourceTable) -> list[str]:
+    if table.oid != stored.oid:
+        return ["was dropped and created again"]
+    reasons = []
+    files = {leaf.oid: leaf.file for leaf in table.leaves}
+    if any(files.get(oid, file) != file for oid, file in stored.leaves.items()):
+        reasons.append("was truncated or written anew")
+    # A partition's first rows may have come with it, or gone with it, outside the log.
+    came = any(leaf.bytes for leaf in table.leaves if leaf.oid not in stored.leaves)
+    if came or stored.leaves.keys() - files.keys():
+        reasons.append("partitions came with rows or went")
+    return reasons
 
 
 def _joined(*parts: str | None) -> str | None:

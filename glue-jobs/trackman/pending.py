@@ -27,6 +27,7 @@ class Span:
         changes = (
             (F.col("schema_name") == self.table.schema)
             & (F.col("table_name") == self.table.table)
+            & (F.col("history") == self.bookmark.history)
             & (F.col("commit_lsn") >= self.bookmark.position)
             & (F.col("commit_lsn") < self.end)
         )

@@ -6,6 +6,8 @@ from hashlib import sha256
 
 import pyarrow as pa
 
+from trackman import aws
+from trackman.contract import Contract
 from trackman.errors import JobError
 
 PEPPER_BYTES = 32
@@ -16,6 +18,12 @@ def read_pepper(text: str) -> bytes:
     if len(text) != 2 * PEPPER_BYTES or not set(text) <= set(string.hexdigits):
         raise JobError(f"the pepper's secret holds {len(text)} characters, expected {2 * PEPPER_BYTES} hex digits")
     return bytes.fromhex(text)
+
+
+def contract_pepper(contract: Contract) -> bytes | None:
+    """The key, when the contract has any column hashed."""
+    hashes = any(options.columns_with("hash") for options in contract.tables.values())
+    return read_pepper(aws.secret(contract.pepper_secret)) if hashes else None
 
 
 def hash_texts(texts: pa.StringArray, pepper: bytes) -> pa.StringArray:

@@ -5,7 +5,7 @@ lake's table holds. Rows go into staging tables by parallel tasks, then into the
 that also moves the bookmarks: the application always sees one moment of the source.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -45,6 +45,7 @@ class ServedTable:
     spark_name: str
     snapshot_id: int
     schema: pa.Schema
+    history: int
     position: int
     epoch: int
     frontier: str
@@ -114,6 +115,7 @@ def served_tables(catalog: IcebergCatalog, contracts: Sequence[Contract], lake_d
                 iceberg.spark_name,
                 iceberg.snapshot_id,
                 iceberg.layout.schema,
+                bookmark.history,
                 bookmark.position,
                 int(properties[EPOCH]),
                 properties[FRONTIER],
@@ -168,7 +170,11 @@ def _plan(
         of_source = [table for table in tables if table.definition.source == source]
         changes = read_log(log, source)
         spans = {
-            table.name: Span(table.definition.name, Bookmark(held[table.bookmark_key].position), table.position)
+            table.name: Span(
+                table.definition.name,
+                Bookmark(held[table.bookmark_key].position, history=table.history),
+                table.position,
+            )
             for table in of_source
             if _continues(held.get(table.bookmark_key), table)
         }
@@ -242,7 +248,7 @@ def _stage(connection: pg8000.native.Connection, server: Server, load: Load) -> 
 def _apply(connection: pg8000.native.Connection, load: Load) -> ServingReport:
     """Bring the application's table and its bookmark to the load's, as part of a transaction."""
     table, deleted, upserted = load.table, 0, 0
-    _ensure_columns(connection, table)
+    _follow_definition(connection, load)
     if load.rows is not None:
         connection.run(_delete_statement(load))
         deleted = connection.row_count
@@ -252,30 +258,73 @@ def _apply(connection: pg8000.native.Connection, load: Load) -> ServingReport:
     return ServingReport(table.name, load.is_whole, upserted, deleted, table.frontier)
 
 
-def _ensure_columns(connection: pg8000.native.Connection, table: ServedTable) -> None:
-    """Create the application's table, or add the columns that it lacks. The loader's tables may be read by the
-    application's role by default (see the job migrate)."""
-    definition = table.definition
-    rows = connection.run(
-        "select column_name::text from information_schema.columns where table_schema = :schema and table_name = :name",
-        schema=_APP,
-        name=table.name,
-    )
-    present = {name for [name] in rows}
+def _follow_definition(connection: pg8000.native.Connection, load: Load) -> None:
+    """Create the application's table, or bring its columns and key to the lake's. The loader's tables may be read by
+    the application's role by default (see the job migrate)."""
+    table, definition = load.table, load.table.definition
+    present = dict(connection.run(_PRESENT_COLUMNS, schema=_APP, name=table.name))
     missing = [column for column in definition.columns if column.name not in present]
     if not present:
         columns = ", ".join(map(_column_definition, definition.columns))
-        key = ", ".join(map(identifier, definition.key))
-        connection.run(f"create table {table.target} ({columns}, primary key ({key}))")
+        connection.run(f"create table {table.target} ({columns}, {_primary_key(definition)})")
         if definition.comment:
             connection.run(f"comment on table {table.target} is {literal(definition.comment)}")
-    elif missing:
-        added = ", ".join(f"add column {_column_definition(column)}" for column in missing)
-        connection.run(f"alter table {table.target} {added}")
+    else:
+        changed = [
+            each for each in definition.columns if present.get(each.name, each.serving_type) != each.serving_type
+        ]
+        changes = [f"add column {_column_definition(column)}" for column in missing]
+        if load.is_whole:
+            changes += _redefine(connection, table, changed, present)
+        else:
+            changes += [f"alter column {identifier(each.name)} type {each.serving_type}" for each in changed]
+        if changes:
+            connection.run(f"alter table {table.target} {', '.join(changes)}")
     for column in missing:
         if column.comment:
             name = identifier(_APP, table.name, column.name)
             connection.run(f"comment on column {name} is {literal(column.comment)}")
+
+
+# Of a table: its columns and their types.
+_PRESENT_COLUMNS = """
+select a.attname, format_type(a.atttypid, a.atttypmod)
+from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = :schema and c.relname = :name and a.attnum > 0 and not a.attisdropped
+"""
+_PRESENT_KEY = """
+select k.conname, array(select a.attname from unnest(k.conkey) with ordinality as c (number, place)
+                        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = c.number order by c.place)
+from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
+where k.contype = 'p' and n.nspname = :schema and c.relname = :name
+"""
+
+
+def _redefine(
+    connection: pg8000.native.Connection, table: ServedTable, changed: Sequence[LakeColumn], present: Collection[str]
+) -> list[str]:
+    """What makes another table of one all of whose rows are about to come: it is emptied, unless it is as it has to be.
+
+    Columns that the lake's table has no more stay, without the values that they had.
+    """
+    definition = table.definition
+    [[constraint, key]] = connection.run(_PRESENT_KEY, schema=_APP, name=table.name)
+    gone = set(present) - {column.name for column in definition.columns}
+    if not changed and not gone and tuple(key) == definition.key:
+        return []
+    connection.run(f"truncate {table.target}")
+    changes = []
+    if changed or tuple(key) != definition.key:
+        changes = [f"drop constraint {identifier(constraint)}", f"add {_primary_key(definition)}"]
+        changes += [f"alter column {identifier(name)} drop not null" for name in key if name not in definition.key]
+    return changes + [
+        f"alter column {identifier(each.name)} type {each.serving_type} using null::{each.serving_type}"
+        for each in changed
+    ]
+
+
+def _primary_key(definition: LakeTable) -> str:
+    return f"primary key ({', '.join(map(identifier, definition.key))})"
 
 
 def _column_definition(column: LakeColumn) -> str:

@@ -141,11 +141,13 @@ def _convert(copy: RangeCopy, batch: pa.RecordBatch) -> pa.Table:
         if column.hashed:
             columns[column.name] = hash_texts(columns[column.name], copy.pepper)
     key = [columns[name] for name in copy.table.key]
-    converted = []
+    converted = {}
     for column in copy.table.columns:
         target = copy.layout.schema.field(column.name).type
         values = columns[column.name]
         if pa.types.is_string(values.type):
             values = copy.table.convert(column, values, target, key)
-        converted.append(values.cast(target))
-    return pa.table(converted, schema=copy.layout.schema)
+        converted[column.name] = values.cast(target)
+    # Columns of the lake that the source no longer has.
+    absent = {field.name: pa.nulls(batch.num_rows, field.type) for field in copy.layout.schema}
+    return pa.table({**absent, **converted}, schema=copy.layout.schema)

@@ -189,7 +189,8 @@ class Source:
         if wal_status == "lost":
             raise LostChangesError(
                 f"{self._contract.source}: slot {self._contract.slot} was invalidated: the source removed log that was "
-                "not read yet (max_slot_wal_keep_size)"
+                "not read yet (max_slot_wal_keep_size): follow it anew by `trackman source resnapshot <environment> "
+                f"{self._contract.source} --all`"
             )
         return parse_lsn(position)
 
@@ -220,6 +221,14 @@ class Source:
             "select lsn::text from pg_create_logical_replication_slot(:slot, 'pgoutput')", slot=self._contract.slot
         )
         return parse_lsn(position)
+
+    def drop_slot(self) -> None:
+        """Give the slot up, and with it whatever of the log was not read."""
+        self._connection.run(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+            " where slot_name = :slot and plugin = 'pgoutput' and database = current_database()",
+            slot=self._contract.slot,
+        )
 
     def advance_slot(self, position: str) -> None:
         """Acknowledge what the change log holds."""

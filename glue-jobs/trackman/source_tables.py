@@ -24,6 +24,17 @@ class SourceColumn:
 
 
 @dataclass(frozen=True)
+class Leaf:
+    """Where rows lie: a table itself, or one of its partitions."""
+
+    oid: int
+    file: int
+    """`relfilenode`: another one when the rows were written anew, without a trace in the log."""
+    bytes: int
+    """On disk, with what is stored out of line."""
+
+
+@dataclass(frozen=True)
 class SourceTable:
     name: TableName
     oid: int
@@ -36,6 +47,11 @@ class SourceTable:
     readable: bool
     """The connected role may select from it."""
     columns: tuple[SourceColumn, ...]
+    leaves: tuple[Leaf, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(leaf.bytes for leaf in self.leaves)
 
 
 # Domains are followed to the type below them; its modifier is the innermost one that was given.
@@ -80,12 +96,26 @@ where c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any(:names)
 """
 
 
+_LEAVES = """
+select root.oid, c.oid, c.relfilenode,
+       pg_relation_size(c.oid) + coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0)
+from unnest(cast(:oids as oid[])) root (oid)
+join pg_class c on c.oid = root.oid or c.oid in (select relid from pg_partition_tree(root.oid))
+where c.relkind = 'r'
+order by root.oid, c.oid
+"""
+
+
 def read_tables(connection: pg8000.native.Connection, names: Collection[TableName]) -> dict[TableName, SourceTable]:
     """Those of the tables that exist."""
     tables = connection.run(_TABLES, names=[str(name) for name in names])
+    oids = [row[0] for row in tables]
+    leaves: dict[int, list[Leaf]] = {}
+    for root, *leaf in connection.run(_LEAVES, oids=oids):
+        leaves.setdefault(root, []).append(Leaf(*leaf))
     columns: dict[int, list[SourceColumn]] = {}
     for oid, name, number, output, comment, has_default, is_generated, *column_type in connection.run(
-        _COLUMNS, oids=[row[0] for row in tables]
+        _COLUMNS, oids=oids
     ):
         columns.setdefault(oid, []).append(
             SourceColumn(name, number, PostgresType(*column_type), output, comment, has_default, is_generated)
@@ -94,6 +124,14 @@ def read_tables(connection: pg8000.native.Connection, names: Collection[TableNam
     for oid, schema, table, comment, is_partitioned, replica_identity, key, readable in tables:
         name = TableName(schema, table)
         found[name] = SourceTable(
-            name, oid, comment, is_partitioned, replica_identity, tuple(key), readable, tuple(columns.get(oid, ()))
+            name,
+            oid,
+            comment,
+            is_partitioned,
+            replica_identity,
+            tuple(key),
+            readable,
+            tuple(columns.get(oid, ())),
+            tuple(leaves.get(oid, ())),
         )
     return found

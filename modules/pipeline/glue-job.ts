@@ -75,6 +75,12 @@ export class GlueJob extends Construct {
       notificationProperty: { notifyDelayAfter: props.budgetMinutes },
       dependsOn: props.security.keepLogs(spark ? 'jobs' : 'python-jobs', this.role, props.roleName),
     }).name;
+    this.arn = arn('glue', props.location, `job/${props.name}`);
+  }
+
+  /** Whoever may start a run, with arguments of its own. */
+  grantStart(role: Grantee): void {
+    role.allow(['glue:StartJobRun'], [this.arn]);
   }
 }
 

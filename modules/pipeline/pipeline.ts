@@ -35,6 +35,7 @@ export interface PipelineProps {
 }
 
 const MAINTAIN_BUDGET_MINUTES = 60;
+const SNAPSHOT_BUDGET_MINUTES = 160; // ended at Glue's eight hours
 const MIGRATE_BUDGET_MINUTES = 5;
 
 type Job = keyof typeof names.jobs;
@@ -112,6 +113,14 @@ function definitions(props: PipelineProps): Record<Job, Definition> {
       connections: connections.sources,
       budgetMinutes: budgets.ingestMinutes,
       retries: 1,
+      arguments: { ...common, '--snapshot-job': names.jobs.snapshot },
+    },
+    snapshot: {
+      description: "Copies a table that is too large for the time of ingest, which starts it",
+      engine: spark,
+      connections: connections.sources,
+      budgetMinutes: SNAPSHOT_BUDGET_MINUTES,
+      retries: 0, // ingest starts it again
       arguments: common,
     },
     publish: {

@@ -14,10 +14,11 @@ import pg8000.native
 from pyspark.sql import Row, SparkSession
 from trackman.bookmark import Bookmark, bookmark_property
 from trackman.checkpoints import Checkpoint, no_checkpoint
-from trackman.contract import Contract, load_contracts
+from trackman.contract import Contract, TableName, load_contracts
 from trackman.iceberg import IcebergCatalog, IcebergTable
-from trackman.ingestion import Ingestion, TableReport
+from trackman.ingestion import NOTHING_ANEW, Anew, Ingestion
 from trackman.postgres import Server
+from trackman.reports import TableReport
 from trackman.serving import ServingReport, serve, served_tables
 
 REPOSITORY = Path(__file__).parents[3]
@@ -101,6 +102,8 @@ class Scenario:
         self.raw_database, self.lake_database = f"raw_{name}", f"lake_{name}"
         self.options: dict[str, Any] = {}
         """What the test's contract says beyond the usual."""
+        self.handed_over: list[TableName] = []
+        """Tables that ingest left to the job snapshot."""
         self._runs = 0
         self._connections: list[pg8000.native.Connection] = []
 
@@ -173,6 +176,7 @@ class Scenario:
             "slot": self.name,
             "pepperSecret": "test/pepper",
             "walBytesPerStep": 1 << 30,
+            "inlineSnapshotBytes": 1 << 30,
             "include": ["public.*"],
             "exclude": [],
             "tables": {},
@@ -180,17 +184,28 @@ class Scenario:
         }
         return load_contracts(json.dumps([{**values, **self.options}]))[0]
 
-    def ingest(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, TableReport]:
+    def ingest(self, checkpoint: Checkpoint = no_checkpoint, anew: Anew = NOTHING_ANEW) -> dict[str, TableReport]:
         """One run of the job in which no table fails."""
-        reports = self.ingest_what_can_be(checkpoint)
+        reports = self.ingest_what_can_be(checkpoint, anew)
         assert [report.error for report in reports.values() if report.error] == []
         return reports
 
-    def ingest_what_can_be(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, TableReport]:
+    def ingest_what_can_be(
+        self, checkpoint: Checkpoint = no_checkpoint, anew: Anew = NOTHING_ANEW
+    ) -> dict[str, TableReport]:
         """One run of the job in which tables may fail."""
         self._runs += 1
         run_id = f"jr_{self.name}_{self._runs}"
-        ingestion = Ingestion(self.spark, self.contract, self.raw_database, self.lake_database, run_id, checkpoint)
+        ingestion = Ingestion(
+            self.spark,
+            self.contract,
+            self.raw_database,
+            self.lake_database,
+            run_id,
+            self.handed_over.append,
+            anew,
+            checkpoint,
+        )
         return {report.table.removeprefix("public."): report for report in ingestion.run()}
 
     def migrate(self) -> None:

@@ -341,30 +341,6 @@ def test_one_table_that_cannot_be_followed_does_not_stop_others(scenario: Scenar
     assert scenario.lake_rows("moments") == [(7, None)]
 
 
-def test_added_columns_are_followed_and_changed_ones_stop_their_table(scenario: Scenario) -> None:
-    items(scenario)
-    scenario.on_source(
-        "create table notes (id int primary key, note text)", "alter publication trackman add table notes"
-    )
-    scenario.crawl("notes")
-    scenario.ingest()
-    scenario.on_source(
-        "alter table items add column weight numeric(5, 2)",
-        "update items set weight = 1.25 where id = 1",
-        "alter table items drop column label",
-        "insert into notes values (1, 'a')",
-        "alter table notes alter id type bigint",
-    )
-    reports = scenario.ingest_what_can_be()
-    assert reports["items"].error is None
-    assert scenario.lake_rows("items")[0] == (1, "item 1", LARGE, Decimal("1.25"))
-    assert reports["notes"].error == (
-        "public.notes.id: was integer (column number 1), now bigint (column number 1): "
-        "the table has to be copied anew; its changes wait in the change log"
-    )
-    assert [row.after for row in scenario.logged() if row.table_name == "notes"] == [{"id": "1", "note": "a"}]
-
-
 def test_source_that_log_mode_cannot_use_is_refused(scenario: Scenario) -> None:
     scenario.on_source(ITEMS)
     scenario.crawl("items")

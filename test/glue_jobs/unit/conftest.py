@@ -22,6 +22,7 @@ def contract_values() -> dict[str, Any]:
         "slot": "trackman",
         "pepperSecret": "test/pepper",
         "walBytesPerStep": 1 << 30,
+        "inlineSnapshotBytes": 1 << 30,
         "include": ["public.*"],
         "exclude": [],
         "tables": {},

@@ -24,7 +24,7 @@ def change_format(contract_values: dict) -> ChangeFormat:
     tables = {"public.toasted": {"pii": {"large": "hash"}}, "public.everything": {"pii": {"label": "drop"}}}
     values = {**contract_values, "exclude": ["public.wide"], "tables": tables}
     [contract] = load_contracts(json.dumps([values]))
-    return ChangeFormat(contract, PEPPER, "jr_1", arrow_schema(iceberg_schema(COLUMNS)), epoch_restorer(1 << 32))
+    return ChangeFormat(contract, PEPPER, "jr_1", 0, arrow_schema(iceberg_schema(COLUMNS)), epoch_restorer(1 << 32))
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ CONTRACT = {
     "slot": "s",
     "pepperSecret": "p",
     "walBytesPerStep": 1 << 20,
+    "inlineSnapshotBytes": 1 << 30,
     "include": ["public.*"],
     "exclude": [],
     "tables": {},
