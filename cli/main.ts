@@ -9,6 +9,7 @@ import { localCommand } from './commands/local';
 import { migrateCommand } from './commands/migrate';
 import { planCommand } from './commands/plan';
 import { preflightCommand } from './commands/preflight';
+import { sourceCommand } from './commands/source';
 import { statusCommand } from './commands/status';
 import { validateCommand } from './commands/validate';
 import { ExitCode, FailedError, InputError, InterruptedError } from './errors';
@@ -29,6 +30,7 @@ function program(): Command {
     .addCommand(applyCommand())
     .addCommand(driftCommand())
     .addCommand(migrateCommand())
+    .addCommand(sourceCommand())
     .addCommand(statusCommand())
     .addCommand(localCommand());
   inherit(trackman);

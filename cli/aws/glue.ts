@@ -6,6 +6,7 @@ import {
   EntityNotFoundException,
   GetCrawlerCommand,
   GetJobRunCommand,
+  GetJobRunsCommand,
   GetWorkflowRunCommand,
   GetWorkflowRunsCommand,
   GlueClient,
@@ -64,10 +65,15 @@ async function crawlerState(glue: GlueClient, name: string): Promise<string> {
   }
 }
 
-/** Runs a job outside a workflow. Fails with the job's own error message. */
-export async function runJob(region: string, name: string, report: Report): Promise<JobRun> {
+/** Runs a job outside a workflow, with arguments of its own. Fails with the job's own error message. */
+export async function runJob(
+  region: string,
+  name: string,
+  report: Report,
+  jobArguments: Readonly<Record<string, string>> = {},
+): Promise<JobRun> {
   const glue = new GlueClient({ region });
-  const { JobRunId } = await glue.send(new StartJobRunCommand({ JobName: name }));
+  const JobRunId = await startJob(glue, name, report, jobArguments);
   const look = async () => {
     const { JobRun } = await glue.send(new GetJobRunCommand({ JobName: name, RunId: JobRunId }));
     report(JobRun!.JobRunState!.toLowerCase());
@@ -76,6 +82,28 @@ export async function runJob(region: string, name: string, report: Report): Prom
   const run = await poll(`job ${name}`, look, { everyMs: EVERY_MS, withinMs: 60 * MINUTE_MS });
   if (run.JobRunState !== 'SUCCEEDED') throw new FailedError(explain(run));
   return run;
+}
+
+/** A run that is under way is waited for first. */
+async function startJob(
+  glue: GlueClient,
+  name: string,
+  report: Report,
+  jobArguments: Readonly<Record<string, string>>,
+): Promise<string> {
+  for (;;) {
+    try {
+      return (await glue.send(new StartJobRunCommand({ JobName: name, Arguments: jobArguments }))).JobRunId!;
+    } catch (error) {
+      if (!(error instanceof ConcurrentRunsExceededException)) throw error;
+      report('a run was under way: waiting for it');
+      const look = async () => {
+        const { JobRuns } = await glue.send(new GetJobRunsCommand({ JobName: name, MaxResults: 25 }));
+        return JobRuns?.every((run) => ENDED.has(run.JobRunState!)) || undefined;
+      };
+      await poll(`the running job ${name}`, look, { everyMs: EVERY_MS, withinMs: 60 * MINUTE_MS });
+    }
+  }
 }
 
 /** Starts a run of a workflow as its schedule would, waits, and returns its job runs. Every one must have succeeded. */

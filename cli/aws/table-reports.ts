@@ -9,6 +9,8 @@ export interface TableReport {
   readonly updated?: number;
   readonly upserted?: number;
   readonly deleted: number;
+  /** Why `ingest` leaves the table as it is until a later run. */
+  readonly waiting?: string | null;
 }
 
 /** The run's reports, in the order in which it printed them. */

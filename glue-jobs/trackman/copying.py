@@ -88,8 +88,8 @@ class Copier:
         started = time.monotonic()
         reports, drafts, ranges_of_all = [], {}, []
         with exported_snapshot(server) as (snapshot, connection):
-            # As the snapshot sees them.
-            for source_table in read_tables(connection, list(reasons)).values():
+            seen = read_tables(connection, list(reasons))
+            for source_table in (seen[name] for name in reasons if name in seen):
                 try:
                     draft = self._draft(source_table)
                 except TableError as error:

@@ -2,6 +2,7 @@ import { GlueJob as GlueJobResource, type GlueJobConfig } from '@cdktf/provider-
 import { Construct } from 'constructs';
 import type { GlueConnection } from '../glue-connection';
 import type { GlueSecurity } from '../glue-security';
+import type { Grantee } from '../grantee';
 import { Role } from '../role';
 import { check } from '../validation';
 
@@ -38,6 +39,7 @@ const STOP_AT_BUDGETS = 3;
 /** A Glue job under a role of its own, one run at a time. */
 export class GlueJob extends Construct {
   readonly name: string;
+  readonly arn: string;
   readonly role: Role;
 
   constructor(scope: Construct, id: string, props: GlueJobProps) {
@@ -62,7 +64,7 @@ export class GlueJob extends Construct {
       this.role.allowUnscoped(['cloudwatch:PutMetricData'], { StringEquals: { 'cloudwatch:namespace': 'Glue' } });
     }
 
-    this.name = new GlueJobResource(this, 'job', {
+    const job = new GlueJobResource(this, 'job', {
       name: props.name,
       description: props.description,
       roleArn: this.role.arn,
@@ -74,13 +76,14 @@ export class GlueJob extends Construct {
       timeout: STOP_AT_BUDGETS * props.budgetMinutes,
       notificationProperty: { notifyDelayAfter: props.budgetMinutes },
       dependsOn: props.security.keepLogs(spark ? 'jobs' : 'python-jobs', this.role, props.roleName),
-    }).name;
-    this.arn = arn('glue', props.location, `job/${props.name}`);
+    });
+    this.name = job.name;
+    this.arn = job.arn;
   }
 
   /** Whoever may start a run, with arguments of its own. */
   grantStart(role: Grantee): void {
-    role.allow(['glue:StartJobRun'], [this.arn]);
+    role.allow({ actions: ['glue:StartJobRun'], resources: [this.arn] });
   }
 }
 

@@ -116,7 +116,7 @@ function definitions(props: PipelineProps): Record<Job, Definition> {
       arguments: { ...common, '--snapshot-job': names.jobs.snapshot },
     },
     snapshot: {
-      description: "Copies a table that is too large for the time of ingest, which starts it",
+      description: 'Copies a table that is too large for the time of ingest, which starts it',
       engine: spark,
       connections: connections.sources,
       budgetMinutes: SNAPSHOT_BUDGET_MINUTES,

@@ -14,6 +14,10 @@ test.each([
   [['bootstrap'], "missing required argument 'env'"],
   [['bootstrap', 'moon'], "There is no environment 'moon'; there is: dev, staging, prod."],
   [['apply', 'dev'], "required option '--plan <directory>' not specified"],
+  [['source', 'resnapshot', 'dev', 'trackman-backend'], 'expected either tables, such as public.shots, or --all'],
+  [['source', 'resnapshot', 'dev', 'trackman-backend', 'public.shots', '--all'], 'expected either tables'],
+  [['source', 'resnapshot', 'dev', 'trackman-backend', 'shots'], 'expected schema.table, such as public.shots'],
+  [['source', 'resnapshot', 'dev', 'elsewhere', '--all'], 'expected one of trackman-backend'],
   [['preflight', 'dev', '--force'], "unknown option '--force'"],
   [['local', 'up', '--shots', '5'], "'5' is not a whole number from 1,000 to 100,000,000."],
 ])('%j is bad input: exit code 2, named on stderr, nothing on stdout', (argv, complaint) => {

@@ -4,7 +4,7 @@ import { emptyStack } from './stack';
 import { Synthesized, synthesize, type Statement } from './synthesized';
 
 const platform = synthesize(dev);
-const JOBS = ['ingest', 'ingest-files', 'maintain', 'migrate', 'publish'].map((job) => `trackman-${job}`);
+const JOBS = ['ingest', 'ingest-files', 'maintain', 'migrate', 'publish', 'snapshot'].map((job) => `trackman-${job}`);
 const ROLES = [...JOBS, 'trackman-analyst', 'trackman-crawler', 'trackman-landing-events'];
 
 const OWN_STATEMENTS = { StringEquals: { 'redshift-data:statement-owner-iam-userid': '$${aws:userid}' } };

@@ -17,7 +17,7 @@ const job = (name: string) => platform.one('aws_glue_job', name);
 const argumentsOf = (name: string) => job(name)['default_arguments'] as Record<string, string>;
 const ARTIFACTS = 's3://trackman-artifacts-dev-111111111111';
 
-describe.each(['ingest', 'publish', 'ingest-files', 'maintain'])('Spark job %s', (name) => {
+describe.each(['ingest', 'snapshot', 'publish', 'ingest-files', 'maintain'])('Spark job %s', (name) => {
   test('runs on the pinned Glue version, one run at a time', () => {
     expect(job(name)).toMatchObject({
       command: { name: 'glueetl', python_version: '3' },
@@ -81,6 +81,7 @@ test.each([
   ['ingest', 8, 24, 1],
   ['publish', 8, 24, 1],
   ['ingest-files', 8, 24, 0],
+  ['snapshot', 160, 480, 0],
   ['maintain', 60, 180, 0],
   ['migrate', 5, 15, 0],
 ])('%s is late after %i minutes, ended after %i and repeated %i times', (name, late, end, retries) => {
@@ -203,7 +204,7 @@ test.each([
   expect(job(name)['connections'] ?? []).toEqual(connections);
 });
 
-describe.each(['ingest', 'publish', 'ingest-files', 'maintain', 'migrate'])('logs of %s', (name) => {
+describe.each(['ingest', 'snapshot', 'publish', 'ingest-files', 'maintain', 'migrate'])('logs of %s', (name) => {
   const groups = platform
     .all('aws_cloudwatch_log_group')
     .filter((group) => (group['name'] as string).includes(`/trackman-${name}/`));

@@ -63,7 +63,7 @@ describe.each(environments)('the stack of $name', (environment) => {
     ['aws_glue_crawler', ['sources']],
     ['aws_glue_classifier', ['telemetry-csv', 'telemetry-json']],
     ['aws_glue_security_configuration', ['trackman']],
-    ['aws_glue_job', ['freshness', 'ingest', 'ingest-files', 'maintain', 'migrate', 'publish']],
+    ['aws_glue_job', ['freshness', 'ingest', 'ingest-files', 'maintain', 'migrate', 'publish', 'snapshot']],
     ['aws_glue_workflow', ['landing', 'pipeline']],
     [
       'aws_glue_trigger',

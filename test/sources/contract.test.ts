@@ -23,6 +23,7 @@ test('a contract is resolved to what the jobs read', () => {
       slot: 'trackman',
       pepperSecret: 'trackman/dev/pii-pepper',
       walBytesPerStep: 1_073_741_824,
+      inlineSnapshotBytes: 1_073_741_824,
       include: ['public.*'],
       exclude: [],
       tables: {

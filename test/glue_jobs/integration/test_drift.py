@@ -78,7 +78,6 @@ DRIFTS = {
     "key changed": Drift(
         (
             "alter table notes drop constraint notes_pkey",
-            "update notes set note = 'same' where id = 2",
             "alter table notes add primary key (note, id)",
             "insert into notes values (2, 'other', 1)",
         ),
@@ -114,7 +113,7 @@ def test_drift_is_followed_without_anyone_acting(
     assert_followed(scenario, drift.columns)
 
     # It is a table like any other again.
-    scenario.on_source("update notes set note = 'later'", "delete from notes where id = 2")
+    scenario.on_source("update notes set note = 'later' where id <> 2", "delete from notes where id = 2")
     scenario.ingest()
     scenario.publish()
     assert_followed(scenario, drift.columns)
@@ -122,9 +121,9 @@ def test_drift_is_followed_without_anyone_acting(
 
 
 def test_partitions_that_come_and_go_with_their_rows(scenario: Scenario) -> None:
+    months = {1: "('2026-01-01') to ('2026-02-01')", 2: "('2026-02-01') to ('2026-03-01')"}
     partitions = [
-        f"create table events_{month} partition of events for values from ('2026-0{month}-01') to ('2026-0{month + 1}-01')"
-        for month in (1, 2)
+        f"create table events_{month} partition of events for values from {bounds}" for month, bounds in months.items()
     ]
     scenario.on_source(
         "create table events (id int, at date, primary key (id, at)) partition by range (at)",
@@ -152,7 +151,8 @@ def test_partitions_that_come_and_go_with_their_rows(scenario: Scenario) -> None
 
 
 def test_incompatible_type_stops_its_table_until_somebody_asks(scenario: Scenario) -> None:
-    notes(scenario, "create table others (id int primary key)", "alter publication trackman add table others")
+    notes(scenario)
+    scenario.on_source("create table others (id int primary key)", "alter publication trackman add table others")
     scenario.crawl("others")
     scenario.ingest()
     before = scenario.lake_rows("notes")
@@ -301,8 +301,11 @@ def test_lost_race_with_upkeep_is_run_again(scenario: Scenario) -> None:
     notes(scenario)
     scenario.on_source("update notes set amount = 3 where id = 1")
 
+    races = iter([True])
+
     def upkeep() -> None:
-        scenario.lake_table("notes").java.newAppend().commit()
+        if next(races, False):
+            scenario.lake_table("notes").java.newAppend().commit()
 
     assert scenario.ingest(at("branch written public.notes", upkeep))["notes"].updated == 1
     scenario.publish()
