@@ -5,9 +5,11 @@ import type { Bucket } from '../bucket';
 import type { GlueConnection } from '../glue-connection';
 import type { GlueSecurity } from '../glue-security';
 import { names } from '../naming';
+import { isWhole } from '../limits';
 import { cronExpression, type Schedule } from '../schedule';
 import type { Secret } from '../secret';
 import type { ServingDb } from '../serving-db';
+import { checkRules } from '../validation';
 import type { JobArtifacts } from './artifacts';
 import { GlueJob, type Engine, type GlueJobProps } from './glue-job';
 import { Landing } from './landing';
@@ -48,7 +50,25 @@ export class Pipeline extends Construct {
 
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
-    const { artifacts, security, schedules, landing } = props;
+    const { artifacts, lakeUri, security, schedules, landing, snapshotDays } = props;
+    checkRules(
+      'the pipeline',
+      [
+        {
+          name: 'lakeUri',
+          value: lakeUri,
+          holds: /^s3:\/\/.+\/$/.test(lakeUri),
+          expected: 'an S3 URI with a closing slash',
+        },
+        {
+          name: 'snapshotDays',
+          value: snapshotDays,
+          holds: isWhole(snapshotDays, 1, 3650),
+          expected: 'a whole number of days from 1 to 3,650',
+        },
+      ],
+      'correct lake.snapshotDays in the environment, or what the pipeline is given',
+    );
     const made = Object.entries(definitions(props)).map(([job, definition]) => {
       const name = names.jobs[job as Job];
       const settings = { name, roleName: names.roles[job as Job], script: artifacts.script(name), security };
