@@ -143,7 +143,10 @@ const schema = z
      */
     lakeFormation: z.enum(['iam', 'grants'], 'iam or grants'),
     network,
-    /** The promise of freshness and how it is spent; each in minutes. A stage that exceeds its budget is late. */
+    /**
+     * The promise of freshness and how it is spent; each in minutes. A stage that exceeds its budget is late.
+     * The pipeline's period and the budgets fit below the warnings, and with one attempt more into the promise.
+     */
     latency: z.strictObject({
       /** What is promised: a change in the source is in the lake and in dataengineering-db within. @default 60 */
       promiseMinutes: whole(10, 1440, 'minutes'),

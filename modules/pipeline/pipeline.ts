@@ -9,7 +9,7 @@ import { isWhole } from '../limits';
 import { cronExpression, type Schedule } from '../schedule';
 import type { Secret } from '../secret';
 import type { ServingDb } from '../serving-db';
-import { checkRules } from '../validation';
+import { check } from '../validation';
 import type { JobArtifacts } from './artifacts';
 import { GlueJob, type Engine, type GlueJobProps } from './glue-job';
 import { Landing } from './landing';
@@ -50,25 +50,13 @@ export class Pipeline extends Construct {
 
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
-    const { artifacts, lakeUri, security, schedules, landing, snapshotDays } = props;
-    checkRules(
-      'the pipeline',
-      [
-        {
-          name: 'lakeUri',
-          value: lakeUri,
-          holds: /^s3:\/\/.+\/$/.test(lakeUri),
-          expected: 'an S3 URI with a closing slash',
-        },
-        {
-          name: 'snapshotDays',
-          value: snapshotDays,
-          holds: isWhole(snapshotDays, 1, 3650),
-          expected: 'a whole number of days from 1 to 3,650',
-        },
-      ],
-      'correct lake.snapshotDays in the environment, or what the pipeline is given',
-    );
+    const { artifacts, security, schedules, landing, snapshotDays } = props;
+    check(isWhole(snapshotDays, 1, 3650), {
+      name: 'snapshotDays of the pipeline',
+      value: snapshotDays,
+      expected: 'a whole number of days from 1 to 3,650',
+      remedy: 'correct lake.snapshotDays in the environment',
+    });
     const made = Object.entries(definitions(props)).map(([job, definition]) => {
       const name = names.jobs[job as Job];
       const settings = { name, roleName: names.roles[job as Job], script: artifacts.script(name), security };

@@ -1,5 +1,6 @@
 /** What modules refuse at synth, of which AWS would tell only at apply. */
 import { Fn } from 'cdktf';
+import { dev } from '../../envs/dev';
 import { Bucket } from '../../modules/bucket';
 import { GlueSecurity } from '../../modules/glue-security';
 import { Key } from '../../modules/key';
@@ -17,6 +18,7 @@ import { SecurityGroup } from '../../modules/security-group';
 import { SourceConnection, type SourceConnectionProps } from '../../modules/source-connection';
 import { monitoredStack } from './monitored-stack';
 import { emptyStack } from './stack';
+import { synthesize } from './synthesized';
 
 const location = { account: '111111111111', region: 'eu-central-1' };
 
@@ -366,6 +368,18 @@ test.each<[string, () => unknown, string]>([
     'a script on this machine',
     () => job({ script: 'ingest.py' }),
     'script of job ingest is "ingest.py": expected an S3 URI',
+  ],
+  [
+    'a table that can never be read as it was',
+    () => synthesize({ ...dev, lake: { ...dev.lake, snapshotDays: 0 } }),
+    'snapshotDays of the pipeline is 0: expected a whole number of days from 1 to 3,650; correct lake.snapshotDays',
+  ],
+  [
+    'a database that is not backed up and cannot grow',
+    () => synthesize({ ...dev, servingDb: { ...dev.servingDb, backupDays: 0, maxStorageGiB: 20 } }),
+    'backupDays of dataengineering-db is 0: expected from 1 to 35 days: 0 switches backups off; ' +
+      'correct servingDb or logs in the environment\n' +
+      'maxStorageGiB of dataengineering-db is 20: expected more than storageGiB, 20 GiB',
   ],
   [
     'a role whose name IAM finds too long',

@@ -210,6 +210,7 @@ test.each([
   ],
   [{ maxCapacityRpu: 12 }, 'maxCapacityRpu of trackman is 12'],
   [{ dailyRpuHours: 0 }, 'dailyRpuHours of trackman is 0: expected a whole number of RPU hours from 1 to 100,000'],
+  [{ retentionDays: 10 }, 'retentionDays of trackman is 10: expected one of 1, 3, 5, 7, 14,'],
   [{ dailyRpuHours: 1.5 }, 'dailyRpuHours of trackman is 1.5'],
   [{ subnetIds: ['a', 'b'] }, 'subnetIds of trackman is ["a","b"]: expected at least three subnets, in three zones'],
 ])('%j is refused', (changes, message) => {
