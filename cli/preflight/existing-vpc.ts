@@ -148,7 +148,7 @@ export function judgeS3Gateway(
   { routeTableIds, s3GatewayId }: Pick<Existing, 'routeTableIds' | 's3GatewayId'>,
   setting: string,
 ): Finding {
-  const gateways = endpoints.filter(({ VpcEndpointType }) => VpcEndpointType === 'Gateway');
+  const gateways = endpoints.filter(({ VpcEndpointType, State }) => VpcEndpointType === 'Gateway' && isThere(State));
   if (s3GatewayId === undefined) {
     const subject = `gateway of S3 for ${routeTableIds.join(', ')}`;
     const taken = gateways.find(
@@ -169,6 +169,11 @@ export function judgeS3Gateway(
   if (without.length === 0) return good(subject, `is there, for ${routeTableIds.join(', ')}`);
   const remedy = "the VPC's owners add these route tables to it";
   return wrong(subject, { found: `is not for ${without.join(', ')}`, expected, remedy });
+}
+
+/** AWS tells of an endpoint for some time after it is gone. */
+function isThere(state: string | undefined): boolean {
+  return !/^delet/i.test(state ?? '');
 }
 
 /** Whether the platform made it, by an earlier apply. */

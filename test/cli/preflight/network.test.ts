@@ -86,6 +86,7 @@ describe('a gateway of S3 in an existing VPC', () => {
   const theirs: VpcEndpoint = {
     VpcEndpointId: 'vpce-1',
     VpcEndpointType: 'Gateway',
+    State: 'Available',
     RouteTableIds: ['rtb-1', 'rtb-2'],
   };
   const ours: VpcEndpoint = { ...theirs, VpcEndpointId: 'vpce-9', Tags: [{ Key: 'platform', Value: 'trackman' }] };
@@ -102,6 +103,7 @@ describe('a gateway of S3 in an existing VPC', () => {
   test.each([
     ['there is none', []],
     ['it is for other route tables', [theirs]],
+    ['it was deleted', [{ ...theirs, State: 'Deleted' as const, RouteTableIds: ['rtb-3'] }]],
     ['the platform made it', [{ ...ours, RouteTableIds: ['rtb-3'] }]],
     ['it is an interface', [{ ...theirs, VpcEndpointType: 'Interface' as const, RouteTableIds: ['rtb-3'] }]],
   ])('does not when %s', (_, endpoints) => {
