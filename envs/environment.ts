@@ -1,6 +1,7 @@
 /** What an environment is: values only. Modules receive them and never ask which environment they are in. */
 import { z } from 'zod';
 import {
+  BOUNDS,
   capacityRules,
   isAccount,
   isPort,
@@ -177,7 +178,7 @@ const schema = z
       /** @default G.1X: 4 vCPU, 16 GB */
       workerType: z.enum(['G.1X', 'G.2X', 'G.4X', 'G.8X'], 'one of G.1X, G.2X, G.4X, G.8X'),
       /** Workers of a run at most, the driver included; Glue takes as many as there is work for. @default 2 */
-      workers: whole(2, 299, 'workers'),
+      workers: whole(...BOUNDS.workers, 'workers'),
     }),
     /** dataengineering-db. */
     servingDb: z
@@ -189,7 +190,7 @@ const schema = z
         /** Up to where storage grows by itself, in GiB. @default 100 */
         maxStorageGiB: whole(20, 65_536, 'GiB'),
         /** For how many days it can be restored to any moment. @default 7 */
-        backupDays: whole(1, 35, 'days'),
+        backupDays: whole(...BOUNDS.backupDays, 'days'),
         /** Whether a second instance in another zone takes over when the first fails. @default true */
         multiAz: z.boolean('true or false'),
         /** Time between two samples of the operating system's metrics, in seconds; 0 takes none. @default 60 */
@@ -202,7 +203,7 @@ const schema = z
       .superRefine(refine((database) => [storageRule(database)])),
     lake: z.strictObject({
       /** For how many days a table can be read as it was. @default 7 */
-      snapshotDays: whole(1, 3650, 'days'),
+      snapshotDays: whole(...BOUNDS.snapshotDays, 'days'),
       /** For how many days a replaced or deleted object of any bucket but the results' can be restored. @default 30 */
       versionDays: whole(1, 3650, 'days'),
       /** After how many days files of the change log move to storage for infrequent access. @default 30 */
@@ -246,7 +247,7 @@ const schema = z
       /** Storage of dataengineering-db that must stay free, in GiB; it grows by itself at a tenth. @default 1 */
       freeStorageGiB: whole(1, 10_000, 'GiB'),
       /** CPU of dataengineering-db that is too much for a quarter of an hour, in percent. @default 80 */
-      cpuPercent: whole(1, 100, 'percent'),
+      cpuPercent: whole(...BOUNDS.cpuPercent, 'percent'),
     }),
     budget: z.strictObject({
       /** What the account may cost a month, in US dollars. @default 500 */

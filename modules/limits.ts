@@ -13,6 +13,16 @@ export const LOG_RETENTION_DAYS = [
 /** Times between two samples of a database host's metrics that RDS offers, in seconds; 0 takes none. */
 export const MONITORING_SECONDS = [0, 1, 5, 10, 15, 30, 60] as const;
 
+/** Whole numbers that are taken, both ends included. */
+export const BOUNDS = {
+  /** Of a Spark job, the driver included. */
+  workers: [2, 299],
+  backupDays: [1, 35],
+  snapshotDays: [1, 3650],
+  /** More than 100 % is never used. */
+  cpuPercent: [1, 99],
+} as const;
+
 /** A job is ended when its run takes this many times its budget. */
 export const STOP_AT_BUDGETS = 3;
 

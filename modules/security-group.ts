@@ -2,8 +2,8 @@ import { SecurityGroup as SecurityGroupResource } from '@cdktf/provider-aws/lib/
 import { VpcSecurityGroupEgressRule } from '@cdktf/provider-aws/lib/vpc-security-group-egress-rule';
 import { VpcSecurityGroupIngressRule } from '@cdktf/provider-aws/lib/vpc-security-group-ingress-rule';
 import { Construct } from 'constructs';
-import { isRange } from './ranges';
 import { isReference, isWhole } from './limits';
+import { isRange } from './ranges';
 import { check, checkRules, type Rule } from './validation';
 
 export interface SecurityGroupProps {

@@ -6,7 +6,7 @@ import { Token } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Grantee } from './grantee';
 import type { Key } from './key';
-import { isWhole, retentionRule, storageRule } from './limits';
+import { BOUNDS, isWhole, retentionRule, storageRule } from './limits';
 import { arn, parameterArn, rdsLogGroup, type Location } from './naming';
 import type { Network } from './network';
 import { Role } from './role';
@@ -92,8 +92,8 @@ export class ServingDb extends Construct {
     const backups = {
       name: 'backupDays',
       value: props.backupDays,
-      holds: isWhole(props.backupDays, 1, 35),
-      expected: 'from 1 to 35 days: 0 switches backups off',
+      holds: isWhole(props.backupDays, ...BOUNDS.backupDays),
+      expected: `from ${BOUNDS.backupDays.join(' to ')} days: 0 switches backups off`,
     };
     checkRules(
       identifier,

@@ -5,6 +5,7 @@ import type { Crawler } from '../crawler';
 import type { GlueSecurity } from '../glue-security';
 import type { Key } from '../key';
 import { grantMetrics } from '../metrics';
+import { BOUNDS, isWhole } from '../limits';
 import { names, type Location } from '../naming';
 import type { JobArtifacts } from '../pipeline/artifacts';
 import type { GlueJob } from '../pipeline/glue-job';
@@ -233,8 +234,8 @@ function rules({ promise, limits }: MonitoringProps): Rule[] {
     {
       name: 'cpuPercent',
       value: cpuPercent,
-      holds: cpuPercent > 0 && cpuPercent < 100,
-      expected: 'more than 0 and less than 100 percent: above that nothing ever is',
+      holds: isWhole(cpuPercent, ...BOUNDS.cpuPercent),
+      expected: `from ${BOUNDS.cpuPercent.join(' to ')} percent: above 100 nothing ever is`,
     },
   ];
 }

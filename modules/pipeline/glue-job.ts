@@ -2,7 +2,7 @@ import { GlueJob as GlueJobResource, type GlueJobConfig } from '@cdktf/provider-
 import { Construct } from 'constructs';
 import type { GlueConnection } from '../glue-connection';
 import type { GlueSecurity } from '../glue-security';
-import { isWhole, LONGEST_BUDGET_MINUTES, nameRule, STOP_AT_BUDGETS } from '../limits';
+import { BOUNDS, isWhole, LONGEST_BUDGET_MINUTES, nameRule, STOP_AT_BUDGETS } from '../limits';
 import { Role } from '../role';
 import { check, checkRules, type Rule } from '../validation';
 
@@ -96,8 +96,8 @@ function rules({ name, engine, budgetMinutes, retries, script }: GlueJobProps): 
   ];
   if (engine.kind === 'python-shell') return rules;
   const { workers } = engine;
-  const expected = 'a whole number from 2, the driver and a worker, to 299';
-  return [...rules, { name: 'workers', value: workers, holds: isWhole(workers, 2, 299), expected }];
+  const expected = `a whole number from ${BOUNDS.workers.join(' to ')}, the driver included`;
+  return [...rules, { name: 'workers', value: workers, holds: isWhole(workers, ...BOUNDS.workers), expected }];
 }
 
 function onEngine({

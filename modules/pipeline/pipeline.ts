@@ -5,7 +5,7 @@ import type { Bucket } from '../bucket';
 import type { GlueConnection } from '../glue-connection';
 import type { GlueSecurity } from '../glue-security';
 import { names } from '../naming';
-import { isWhole } from '../limits';
+import { BOUNDS, isWhole } from '../limits';
 import { cronExpression, type Schedule } from '../schedule';
 import type { Secret } from '../secret';
 import type { ServingDb } from '../serving-db';
@@ -51,10 +51,10 @@ export class Pipeline extends Construct {
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
     const { artifacts, security, schedules, landing, snapshotDays } = props;
-    check(isWhole(snapshotDays, 1, 3650), {
+    check(isWhole(snapshotDays, ...BOUNDS.snapshotDays), {
       name: 'snapshotDays of the pipeline',
       value: snapshotDays,
-      expected: 'a whole number of days from 1 to 3,650',
+      expected: `a whole number of days from ${BOUNDS.snapshotDays.join(' to ')}`,
       remedy: 'correct lake.snapshotDays in the environment',
     });
     const made = Object.entries(definitions(props)).map(([job, definition]) => {

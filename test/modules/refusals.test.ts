@@ -342,7 +342,7 @@ test.each<[string, () => unknown, string]>([
   [
     'a CPU that is never too much',
     () => monitoredStack({ limits: { ...limits, cpuPercent: 100 } }),
-    'cpuPercent of monitoring is 100: expected more than 0 and less than 100 percent',
+    'cpuPercent of monitoring is 100: expected from 1 to 99 percent',
   ],
   [
     'storage that may be full',
@@ -372,7 +372,7 @@ test.each<[string, () => unknown, string]>([
   [
     'a table that can never be read as it was',
     () => synthesize({ ...dev, lake: { ...dev.lake, snapshotDays: 0 } }),
-    'snapshotDays of the pipeline is 0: expected a whole number of days from 1 to 3,650; correct lake.snapshotDays',
+    'snapshotDays of the pipeline is 0: expected a whole number of days from 1 to 3650; correct lake.snapshotDays',
   ],
   [
     'a database that is not backed up and cannot grow',
