@@ -14,6 +14,7 @@ import { Lazy, type ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Conditions, Grantee } from './grantee';
 import type { Key } from './key';
+import { tlsOnly } from './tls-only';
 import { check } from './validation';
 
 export interface BucketProps {
@@ -153,13 +154,6 @@ export class Bucket extends Construct {
   }
 
   private policy(): string {
-    const tlsOnly = {
-      Effect: 'Deny',
-      Principal: '*',
-      Action: 's3:*',
-      Resource: [this.arn, `${this.arn}/*`],
-      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-    };
     const writes = this.serviceWrites.map(({ service, prefix, conditions }) => ({
       Effect: 'Allow',
       Principal: { Service: service },
@@ -167,7 +161,10 @@ export class Bucket extends Construct {
       Resource: `${this.arn}/${prefix}*`,
       Condition: conditions,
     }));
-    return JSON.stringify({ Version: '2012-10-17', Statement: [tlsOnly, ...writes] });
+    return JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [tlsOnly('s3:*', [this.arn, `${this.arn}/*`]), ...writes],
+    });
   }
 
   private keepFor({ versionDays, expireDays, infrequentAccess }: BucketProps): void {

@@ -3,8 +3,9 @@ import { Construct } from 'constructs';
 import type { GlueConnection } from '../glue-connection';
 import type { GlueSecurity } from '../glue-security';
 import type { Grantee } from '../grantee';
+import { BOUNDS, isWhole, LONGEST_BUDGET_MINUTES, nameRule, STOP_AT_BUDGETS } from '../limits';
 import { Role } from '../role';
-import { check } from '../validation';
+import { check, checkRules, type Rule } from '../validation';
 
 /** What a job runs on. */
 export type Engine =
@@ -34,8 +35,6 @@ export interface GlueJobProps {
   readonly security: GlueSecurity;
 }
 
-const STOP_AT_BUDGETS = 3;
-
 /** A Glue job under a role of its own, one run at a time. */
 export class GlueJob extends Construct {
   readonly name: string;
@@ -44,6 +43,11 @@ export class GlueJob extends Construct {
 
   constructor(scope: Construct, id: string, props: GlueJobProps) {
     super(scope, id);
+    checkRules(
+      `job ${props.name}`,
+      rules(props),
+      'correct latency or sparkJobs in the environment, or the module that makes it',
+    );
     for (const name of Object.keys(props.arguments)) {
       check(name.startsWith('--'), {
         name: `argument of job ${props.name}`,
@@ -85,6 +89,24 @@ export class GlueJob extends Construct {
   grantStart(role: Grantee): void {
     role.allow({ actions: ['glue:StartJobRun'], resources: [this.arn] });
   }
+}
+
+function rules({ name, engine, budgetMinutes, retries, script }: GlueJobProps): Rule[] {
+  const rules = [
+    nameRule('name', name, 255),
+    { name: 'script', value: script, holds: script.startsWith('s3://'), expected: 'an S3 URI' },
+    {
+      name: 'budgetMinutes',
+      value: budgetMinutes,
+      holds: isWhole(budgetMinutes, 1, LONGEST_BUDGET_MINUTES),
+      expected: `a whole number of minutes from 1 to ${LONGEST_BUDGET_MINUTES}: a run is ended after ${STOP_AT_BUDGETS} times that`,
+    },
+    { name: 'retries', value: retries, holds: isWhole(retries, 0, 10), expected: 'a whole number from 0 to 10' },
+  ];
+  if (engine.kind === 'python-shell') return rules;
+  const { workers } = engine;
+  const expected = `a whole number from ${BOUNDS.workers.join(' to ')}, the driver included`;
+  return [...rules, { name: 'workers', value: workers, holds: isWhole(workers, ...BOUNDS.workers), expected }];
 }
 
 function onEngine({

@@ -36,6 +36,7 @@ export async function rolesAtWork(environment: Environment): Promise<number> {
     analystAtWork(environment),
     crawl(region, names.crawler, silently),
     ...jobs.map((job) => runJob(region, job, silently)),
+    runJob(region, names.jobs.snapshot, silently, { '--source': 'trackman-backend', '--table': 'public.bays' }),
   ]);
   return players;
 }

@@ -123,6 +123,7 @@ function grantsOf(role: string, policy: string, resources: Resources): Grant[] {
 /** What stands for a value that is known only once its resource exists; `{name}` is that property of the resource. */
 const KNOWN_AFTER_APPLY: Readonly<Record<string, string>> = {
   'aws_db_instance.master_user_secret[0].secret_arn': 'arn:aws:secretsmanager:*:*:secret:rds!db-*',
+  'aws_glue_job.arn': 'arn:aws:glue:*:*:job/{name}',
   'aws_glue_workflow.arn': 'arn:aws:glue:*:*:workflow/{name}',
   'aws_kms_key.arn': 'arn:aws:kms:*:*:key/*',
   'aws_redshiftserverless_namespace.admin_password_secret_arn': 'arn:aws:secretsmanager:*:*:secret:redshift!*',
