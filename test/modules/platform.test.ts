@@ -137,6 +137,7 @@ describe.each(environments)('the stack of $name', (environment) => {
         'maintain',
         'migrate',
         'publish',
+        'snapshot',
         'spectrum',
       ].map((each) => `trackman-${each}`),
     ],
@@ -145,7 +146,7 @@ describe.each(environments)('the stack of $name', (environment) => {
       [
         ...[
           'crawlers-role/trackman-crawler-trackman',
-          ...logsOf('jobs', ['ingest', 'ingest-files', 'maintain', 'publish']),
+          ...logsOf('jobs', ['ingest', 'ingest-files', 'maintain', 'publish', 'snapshot']),
         ],
         ...logsOf('python-jobs', ['freshness', 'migrate']),
       ]
