@@ -12,8 +12,9 @@ import { S3BucketServerSideEncryptionConfigurationA } from '@cdktf/provider-aws/
 import { S3BucketVersioningA } from '@cdktf/provider-aws/lib/s3-bucket-versioning';
 import { Lazy, type ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
-import type { Conditions, Grantee } from './grantee';
+import type { Grantee } from './grantee';
 import type { Key } from './key';
+import { policyDocument, type Conditions, type Statement } from './policy';
 import { check } from './validation';
 
 export interface BucketProps {
@@ -153,21 +154,21 @@ export class Bucket extends Construct {
   }
 
   private policy(): string {
-    const tlsOnly = {
+    const tlsOnly: Statement = {
       Effect: 'Deny',
       Principal: '*',
       Action: 's3:*',
       Resource: [this.arn, `${this.arn}/*`],
       Condition: { Bool: { 'aws:SecureTransport': 'false' } },
     };
-    const writes = this.serviceWrites.map(({ service, prefix, conditions }) => ({
+    const writes = this.serviceWrites.map(({ service, prefix, conditions }): Statement => ({
       Effect: 'Allow',
       Principal: { Service: service },
       Action: 's3:PutObject',
       Resource: `${this.arn}/${prefix}*`,
       Condition: conditions,
     }));
-    return JSON.stringify({ Version: '2012-10-17', Statement: [tlsOnly, ...writes] });
+    return policyDocument([tlsOnly, ...writes]);
   }
 
   private keepFor({ versionDays, expireDays, infrequentAccess }: BucketProps): void {

@@ -4,6 +4,7 @@ import { SnsTopicSubscription } from '@cdktf/provider-aws/lib/sns-topic-subscrip
 import { Construct } from 'constructs';
 import type { Key } from '../key';
 import { arn, type Location } from '../naming';
+import { policyDocument, type Conditions, type Statement } from '../policy';
 import { check } from '../validation';
 
 export interface AlertTopicProps {
@@ -49,7 +50,7 @@ export class AlertTopic extends Construct {
 }
 
 function policy(topic: string, account: string): string {
-  const allow = (service: string, conditions?: object): object => ({
+  const allow = (service: string, conditions?: Conditions): Statement => ({
     Effect: 'Allow',
     Principal: { Service: service },
     Action: 'sns:Publish',
@@ -57,22 +58,19 @@ function policy(topic: string, account: string): string {
     ...(conditions && { Condition: conditions }),
   });
   const ofThisAccount = { StringEquals: { 'aws:SourceAccount': account } };
-  return JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [
-      allow(CLOUDWATCH, ofThisAccount),
-      allow(BUDGETS, ofThisAccount),
-      // EventBridge does not say for whom it publishes: a condition would keep every rule out, and nobody be told.
-      allow(EVENTS),
-      {
-        Effect: 'Deny',
-        Principal: '*',
-        Action: 'sns:Publish',
-        Resource: topic,
-        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-      },
-    ],
-  });
+  return policyDocument([
+    allow(CLOUDWATCH, ofThisAccount),
+    allow(BUDGETS, ofThisAccount),
+    // EventBridge does not say for whom it publishes: a condition would keep every rule out, and nobody be told.
+    allow(EVENTS),
+    {
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 'sns:Publish',
+      Resource: topic,
+      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+    },
+  ]);
 }
 
 function protocolOf(endpoint: string, topic: string): 'https' | 'email' {

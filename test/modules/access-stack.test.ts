@@ -4,7 +4,7 @@ import { dev } from '../../envs/dev';
 import { defineEnvironment, type Environment } from '../../envs/environment';
 import { prod } from '../../envs/prod';
 import { Access } from '../../modules/access/access';
-import { allow, LIMITS, policyText } from '../../modules/access/statement';
+import { allow, LIMITS, limitedPolicy } from '../../modules/policy';
 import { Synthesized, synthesize, type Statement } from './synthesized';
 
 const BOUNDARY = 'arn:aws:iam::111111111111:policy/trackman-boundary';
@@ -289,8 +289,8 @@ function matches(pattern: string, text: string): boolean {
 
 test('a policy that IAM would find too long is refused at synth', () => {
   const long = [allow(['s3:GetObject'], ['x'.repeat(LIMITS.managed)])];
-  expect(() => policyText('p', long, 'managed')).toThrow('length of policy p is');
-  expect(policyText('p', long, 'inline')).toContain('s3:GetObject');
+  expect(() => limitedPolicy('p', long, 'managed')).toThrow('length of policy p is');
+  expect(limitedPolicy('p', long, 'inline')).toContain('s3:GetObject');
 });
 
 test.each(['data-platform', 'https://github.com/a/b', 'a/b:environment:prod', 'a/*', 'a@x/b'])(
