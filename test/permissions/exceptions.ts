@@ -118,3 +118,9 @@ export const exceptions: readonly Exception[] = [
     reason: 'no statement of the run takes long enough to be cancelled',
   },
 ];
+
+/**
+ * The same of the pipelines' roles, for the run over all environments (test/e2e/environments.test.ts): actions that
+ * nothing needed on any resource, resources that nothing needed at all.
+ */
+export const pipelineExceptions: readonly Exception[] = [];

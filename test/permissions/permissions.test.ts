@@ -117,7 +117,7 @@ describe('what the request log tells', () => {
       record(null, permission),
       JSON.stringify({ role, via: 's3.amazonaws.com', permissions: null }),
     ];
-    expect(readUses(written(lines.join('\n') + '\n'))).toEqual([
+    expect(readUses(written(lines.join('\n') + '\n'), '111111111111')).toEqual([
       use('s3:GetObject', 'arn:aws:s3:::lake/a'),
       use('s3:PutObject', 'arn:aws:s3:::lake/a', { allowed: false }),
     ]);

@@ -47,14 +47,14 @@ interface RequestRecord {
 }
 
 /**
- * The distinct decisions on roles' calls.
+ * The distinct decisions on calls of an account's roles.
  * @param file the emulator's requests.jsonl
  */
-export function readUses(file: string): Use[] {
+export function readUses(file: string, account: string): Use[] {
   const uses = new Map<string, Use>();
   for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
     const { role, via, permissions } = JSON.parse(line) as RequestRecord;
-    if (role === null) continue;
+    if (role?.split(':')[4] !== account) continue;
     for (const { action, resource, allowed } of permissions ?? []) {
       const use = { role: nameOf(role), action, resource, allowed, via };
       uses.set(JSON.stringify(use), use);
@@ -153,6 +153,16 @@ function nameOf(roleArn: string): string {
 }
 
 // --- Comparing
+
+/**
+ * The same, coarser: each action that a role is granted, on whatever; each resource that it is granted, for whatever.
+ * For roles whose statements name many actions on many resources: what no action is for permits nothing.
+ */
+export function byActionAndByResource(grants: readonly Grant[]): Grant[] {
+  const byAction = grants.map(({ role, action }) => ({ role, action, resource: '*' }));
+  const byResource = grants.map(({ role, resource }) => ({ role, action: '*', resource }));
+  return distinct([...byAction, ...byResource.filter(({ resource }) => resource !== '*')]);
+}
 
 /** Grants that no allowed call needed, and calls that were refused. */
 export function findings(grants: readonly Grant[], uses: readonly Use[]): Findings {
