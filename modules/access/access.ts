@@ -62,6 +62,7 @@ export class Access extends EnvironmentStack {
           ...readState(environment, keys),
           ...lockState(environment, keys),
           ...allAreas.flatMap(({ read }) => read),
+          allow(['iam:GetOpenIDConnectProvider'], [naming.oidcProviderArn(environment)]),
           denySecrets(),
         ],
         'inline',

@@ -111,7 +111,7 @@ function secrets(environment: Environment): Area {
   return {
     name: 'secrets',
     read: [
-      allow(['secretsmanager:DescribeSecret', 'secretsmanager:GetResourcePolicy'], [...secrets, ...managed]),
+      allow(['secretsmanager:DescribeSecret', 'secretsmanager:GetResourcePolicy'], secrets),
       allow(['ssm:GetParameter'], [naming.parameterArn(environment, `/trackman/${name}/*`)]),
       allowUnscoped(['kms:ListAliases'], within(environment)),
       allow(['kms:DescribeKey', 'kms:GetKeyPolicy', 'kms:GetKeyRotationStatus', 'kms:ListResourceTags'], keys),
@@ -134,7 +134,15 @@ function secrets(environment: Environment): Area {
         ],
         secrets,
       ),
-      allow(['secretsmanager:CreateSecret', 'secretsmanager:RotateSecret', 'secretsmanager:TagResource'], managed),
+      allow(
+        [
+          'secretsmanager:CreateSecret',
+          'secretsmanager:DescribeSecret',
+          'secretsmanager:RotateSecret',
+          'secretsmanager:TagResource',
+        ],
+        managed,
+      ),
       allowUnscoped(['kms:CreateKey'], BEING_TAGGED),
       // KMS tells a key that is being created from one that is there by nothing but this: it has no alias yet. So a key
       // of others that has one does not become the platform's.
@@ -285,7 +293,8 @@ function queries(environment: Environment): Area {
 }
 
 function databases(environment: Environment): Area {
-  const rds = ['db', 'pg', 'subgrp'].map((kind) => arn('rds', environment, `${kind}:${names.serving.identifier}*`));
+  const named = (kind: string): string => arn('rds', environment, `${kind}:${names.serving.identifier}*`);
+  const groups = ['pg', 'subgrp'].map(named);
   // Their ARNs end in an identifier that AWS chooses.
   const redshift = ['namespace', 'workgroup'].map((kind) => arn('redshift-serverless', environment, `${kind}/*`));
   const redshiftSecret = [arn('secretsmanager', environment, 'secret:redshift!*')];
@@ -299,7 +308,7 @@ function databases(environment: Environment): Area {
           'rds:DescribeDBSubnetGroups',
           'rds:ListTagsForResource',
         ],
-        rds,
+        groups,
       ),
       allow(['rds:DescribeDBInstances'], [arn('rds', environment, 'db:*')]),
       allow(
@@ -328,7 +337,7 @@ function databases(environment: Environment): Area {
           'rds:RemoveTagsFromResource',
           'rds:ResetDBParameterGroup',
         ],
-        rds,
+        [named('db'), ...groups],
       ),
       // An instance that names no option group gets the default one of its engine, and RDS asks about that, too.
       allow(['rds:CreateDBInstance'], [arn('rds', environment, 'og:default:postgres-*')]),
@@ -422,7 +431,6 @@ function network(environment: Environment): Area {
         [
           'ec2:DescribeAddresses',
           'ec2:DescribeAddressesAttribute',
-          'ec2:DescribeAvailabilityZones',
           'ec2:DescribeFlowLogs',
           'ec2:DescribeInternetGateways',
           'ec2:DescribeNatGateways',
@@ -467,17 +475,13 @@ function network(environment: Environment): Area {
           'ec2:DetachInternetGateway',
           'ec2:DisassociateRouteTable',
           'ec2:ModifySecurityGroupRules',
-          'ec2:ModifySubnetAttribute',
           'ec2:ModifyVpcAttribute',
           'ec2:ModifyVpcEndpoint',
-          'ec2:ModifyVpcPeeringConnectionOptions',
           'ec2:ReleaseAddress',
           'ec2:ReplaceRoute',
           'ec2:ReplaceRouteTableAssociation',
           'ec2:RevokeSecurityGroupEgress',
           'ec2:RevokeSecurityGroupIngress',
-          'ec2:UpdateSecurityGroupRuleDescriptionsEgress',
-          'ec2:UpdateSecurityGroupRuleDescriptionsIngress',
         ],
         resources,
         TAGGED,
@@ -593,7 +597,6 @@ function identities(environment: Environment): Area {
     read: [
       allow(['iam:GetRole', 'iam:GetRolePolicy', 'iam:ListAttachedRolePolicies', 'iam:ListRolePolicies'], roles),
       allow(['iam:GetPolicy', 'iam:GetPolicyVersion'], policies),
-      allow(['iam:GetOpenIDConnectProvider'], [naming.oidcProviderArn(environment)]),
     ],
     write: [
       // A role may be made and filled only within the boundary: nobody gets more by the pipeline than it allows.

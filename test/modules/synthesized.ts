@@ -2,6 +2,7 @@
 import { Testing, type TerraformStack } from 'cdktf';
 import type { Environment } from '../../envs/environment';
 import project from '../../cdktf.json';
+import { Access } from '../../modules/access/access';
 import { Platform } from '../../modules/platform';
 
 /** A resource's or a data source's configuration. */
@@ -73,6 +74,11 @@ export class Synthesized {
 /** @param context cdktf's, as cdktf.json has it unless given */
 export function synthesize(environment: Environment, context: Record<string, unknown> = project.context): Synthesized {
   return new Synthesized(new Platform(Testing.app({ context }), environment));
+}
+
+/** The stack of an environment's pipelines' roles. */
+export function synthesizeAccess(environment: Environment): Synthesized {
+  return new Synthesized(new Access(Testing.app(), environment));
 }
 
 function physicalName(configuration: Configuration): string {

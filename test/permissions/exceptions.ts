@@ -119,8 +119,48 @@ export const exceptions: readonly Exception[] = [
   },
 ];
 
+const APPLY = { role: 'trackman-apply', resource: '*' };
+/** Several operations of one service. */
+const of = (service: string, operations: readonly string[]): string[] =>
+  operations.map((operation) => `${service}:${operation}`);
+
 /**
- * The same of the pipelines' roles, for the run over all environments (test/e2e/environments.test.ts): actions that
+ * The same of the pipelines' roles, for the run over the environments (test/e2e/environments.test.ts): actions that
  * nothing needed on any resource, resources that nothing needed at all.
  */
-export const pipelineExceptions: readonly Exception[] = [];
+export const pipelineExceptions: readonly Exception[] = [
+  ...each(
+    [
+      ...of('athena', ['UpdateNamedQuery', 'UpdatePreparedStatement', 'UpdateWorkGroup']),
+      ...of('ec2', ['ModifySecurityGroupRules', 'ModifyVpcEndpoint', 'ReplaceRoute', 'ReplaceRouteTableAssociation']),
+      ...of('glue', ['StartTrigger', 'StopTrigger']),
+      ...['Classifier', 'Connection', 'Crawler', 'Database', 'Job', 'Trigger', 'Workflow'].map(
+        (kind) => `glue:Update${kind}`,
+      ),
+      ...of('iam', ['CreatePolicyVersion', 'DeletePolicyVersion', 'PutRolePermissionsBoundary']),
+      ...of('iam', ['UpdateAssumeRolePolicy', 'UpdateRoleDescription']),
+      ...of('kms', ['PutKeyPolicy', 'UpdateAlias', 'UpdateKeyDescription']),
+      ...of('logs', ['AssociateKmsKey', 'DeleteRetentionPolicy', 'DisassociateKmsKey']),
+      ...of('rds', ['ModifyDBInstance', 'ModifyDBSubnetGroup', 'ResetDBParameterGroup']),
+      ...of('redshift-serverless', ['UpdateNamespace', 'UpdateUsageLimit', 'UpdateWorkgroup']),
+      'sns:SetSubscriptionAttributes',
+    ],
+    { ...APPLY, reason: 'updates happen when a commit changes more than its tag' },
+  ),
+  ...each(
+    [
+      ...['athena', 'budgets', 'cloudwatch', 'events', 'glue', 'kms', 'logs', 'redshift-serverless', 'secretsmanager'],
+      'sns',
+    ].map((service) => `${service}:UntagResource`),
+    { ...APPLY, reason: 'tags are taken away when the environment names fewer' },
+  ),
+  ...each(['ec2:DeleteTags', 'iam:UntagPolicy', 'iam:UntagRole', 'rds:RemoveTagsFromResource'], {
+    ...APPLY,
+    reason: 'tags are taken away when the environment names fewer',
+  }),
+  ...eachRole(['trackman-plan', 'trackman-apply'], {
+    action: 'ec2:Describe*Address*',
+    resource: '*',
+    reason: 'dev has no NAT gateway',
+  }),
+];

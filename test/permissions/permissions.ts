@@ -232,19 +232,37 @@ export function document(
     text
       .replaceAll(`-${environment}-${account}`, '-<env>-<account>')
       .replaceAll(`/${environment}/`, '/<env>/')
+      .replaceAll(`-${environment}/`, '-<env>/')
       .replaceAll(account, '<account>')
       .replaceAll(region, '<region>');
   const remark = (grant: Grant): string => exceptions.find((exception) => covers(exception, grant))?.reason ?? '';
   const section = (role: string): string => {
-    const actions = new Map<string, Set<string>>();
-    for (const grant of grants.filter((each) => each.role === role)) {
-      const condition = grant.conditions ? `\`${general(JSON.stringify(grant.conditions))}\`` : '';
-      const where = `\`${general(grant.resource)}\` | ${condition} | ${remark(grant)}`;
-      actions.set(where, (actions.get(where) ?? new Set()).add(`\`${grant.action}\``));
-    }
-    const rows = [...actions].map(([where, names]) => `| ${[...names].sort().join(', ')} | ${where} |`).sort();
+    const granted = grants.filter((each) => each.role === role);
+    const lines = granted.map((grant) => ({
+      action: `\`${grant.action}\``,
+      resource: `\`${general(grant.resource)}\``,
+      rest: `${grant.conditions ? `\`${general(JSON.stringify(grant.conditions))}\`` : ''} | ${remark(grant)}`,
+    }));
+    const byAction = grouped(lines, ['action', 'rest'], ({ resource }) => resource).map(([{ action, rest }, on]) => ({
+      action,
+      where: `${on.join('<br>')} | ${rest}`,
+    }));
+    const rows = grouped(byAction, ['where'], ({ action }) => action).map(
+      ([{ where }, actions]) => `| ${actions.join(', ')} | ${where} |`,
+    );
     const head = ['| may | on | if | not seen in the run, because |', '|---|---|---|---|'];
-    return [`## ${role}`, '', `${descriptions.get(role)}.`, '', ...head, ...rows, ''].join('\n');
+    return [`## ${role}`, '', `${descriptions.get(role)}.`, '', ...head, ...rows.sort(), ''].join('\n');
   };
   return [...new Set(grants.map(({ role }) => role))].sort().map(section).join('\n');
+}
+
+/** What is the same in `keys`, once, with the sorted values of all. */
+function grouped<T>(items: readonly T[], keys: readonly (keyof T)[], value: (item: T) => string): [T, string[]][] {
+  const groups = new Map<string, [T, Set<string>]>();
+  for (const item of items) {
+    const key = JSON.stringify(keys.map((each) => item[each]));
+    if (!groups.has(key)) groups.set(key, [item, new Set()]);
+    groups.get(key)![1].add(value(item));
+  }
+  return [...groups.values()].map(([item, values]) => [item, [...values].sort()]);
 }
