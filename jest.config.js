@@ -8,6 +8,8 @@ const shared = {
 
 /** @type {import('jest').Config} */
 module.exports = {
+  // Many tests start processes, which on a busy machine takes more than Jest's 5 seconds; what hangs ends all the same.
+  testTimeout: 60_000,
   projects: [
     {
       ...shared,

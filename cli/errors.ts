@@ -1,3 +1,5 @@
+import { CommanderError } from 'commander';
+
 /** What a command's exit code means; see `trackman --help`. */
 export const ExitCode = { done: 0, failed: 1, badInput: 2, interrupted: 130 } as const;
 
@@ -14,4 +16,15 @@ export class InputError extends Error {
 /** The user asked to stop: exit code 130. */
 export class InterruptedError extends Error {
   readonly exitCode: number = ExitCode.interrupted;
+}
+
+/** Says on stderr what went wrong and returns the exit code. A defect of ours keeps its stack. */
+export function explain(program: string, error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.badInput;
+  if (error instanceof FailedError || error instanceof InputError || error instanceof InterruptedError) {
+    process.stderr.write(`${program}: ${error.message}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`${program}: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return ExitCode.failed;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** `trackman`: the platform's command line. Data goes to stdout, everything else to stderr. */
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { applyCommand } from './commands/apply';
 import { bootstrapCommand } from './commands/bootstrap';
 import { driftCommand } from './commands/drift';
@@ -11,7 +11,7 @@ import { planCommand } from './commands/plan';
 import { preflightCommand } from './commands/preflight';
 import { statusCommand } from './commands/status';
 import { validateCommand } from './commands/validate';
-import { ExitCode, FailedError, InputError, InterruptedError } from './errors';
+import { explain } from './errors';
 
 // The warning is about versions of the SDK to come; ours are pinned and run on every Node that we support.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
@@ -41,22 +41,17 @@ function inherit(parent: Command): void {
 }
 
 async function main(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
   try {
     await program().parseAsync();
   } catch (error) {
-    process.exitCode = explain(error);
+    process.exitCode = explain('trackman', error);
   }
 }
 
-/** Says what went wrong on stderr and returns the exit code. A defect of ours keeps its stack. */
-function explain(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.badInput;
-  if (error instanceof FailedError || error instanceof InputError || error instanceof InterruptedError) {
-    process.stderr.write(`trackman: ${error.message}\n`);
-    return error.exitCode;
-  }
-  process.stderr.write(`trackman: ${error instanceof Error ? error.stack : String(error)}\n`);
-  return ExitCode.failed;
+/** A reader who has seen enough (`| head`) is no failure: the command goes on, and its exit code counts. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 void main();

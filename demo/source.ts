@@ -22,6 +22,9 @@ import { ownerPaths } from '../modules/naming';
 import { projectRoot } from '../modules/project';
 
 const DATABASE = 'trackman';
+const STORAGE_GIB = 200;
+/** Log that is kept for a slot at most, in MB: less than half of the disk, more than what somebody is called at. */
+const SLOT_LOG_MB = 80 * 1024;
 const OWNER = 'backend_owner';
 const PLATFORM_ROLE = 'trackman_platform';
 
@@ -52,7 +55,11 @@ export async function createSource(environment: Environment, ca: string): Promis
   await rds.send(
     new ModifyDBParameterGroupCommand({
       DBParameterGroupName: identifier,
-      Parameters: [{ ParameterName: 'rds.logical_replication', ParameterValue: '1', ApplyMethod: 'pending-reboot' }],
+      Parameters: [
+        { ParameterName: 'rds.logical_replication', ParameterValue: '1', ApplyMethod: 'pending-reboot' },
+        // A platform that stands still must not fill the disk.
+        { ParameterName: 'max_slot_wal_keep_size', ParameterValue: String(SLOT_LOG_MB), ApplyMethod: 'immediate' },
+      ],
     }),
   );
   await rds.send(
@@ -61,7 +68,7 @@ export async function createSource(environment: Environment, ca: string): Promis
       Engine: 'postgres',
       EngineVersion: '16',
       DBInstanceClass: 'db.t4g.medium',
-      AllocatedStorage: 20,
+      AllocatedStorage: STORAGE_GIB,
       DBName: DATABASE,
       MasterUsername: OWNER,
       MasterUserPassword: password,

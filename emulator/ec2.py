@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+from moto.ec2.models import ec2_backends
 from moto.ec2.models.flow_logs import FlowLogsBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 
@@ -33,6 +34,21 @@ def create_flow_logs(ctx: Context, params: dict[str, Any]) -> Any:
         bucket = params["LogDestination"].rpartition(":")[2].partition("/")[0]
         if iam_s3.find_bucket(bucket) is None:
             raise AwsError("InvalidParameter", f"LogDestination: {bucket} does not exist")
+    return FALL_THROUGH
+
+
+@operation("ec2", "CreateVpcEndpoint")
+def create_vpc_endpoint(ctx: Context, params: dict[str, Any]) -> Any:
+    """Refuse a gateway for a route table that leads to the service already; moto does the rest."""
+    for other in ec2_backends[ctx.account][ctx.region].vpc_end_points.values():
+        if other.service_name != params["ServiceName"] or other.vpc_endpoint_type != "Gateway":
+            continue
+        if other.state == "available" and (taken := set(other.route_table_ids) & set(params.get("RouteTableIds", []))):
+            raise AwsError(
+                "RouteAlreadyExists",
+                f"route table {min(taken)} already has a route with destination-prefix-list-id "
+                f"{other.destination_prefix_list_id}",
+            )
     return FALL_THROUGH
 
 

@@ -98,5 +98,16 @@ class Server:
 
 
 class _RequestHandler(MotoRequestHandler):
+    # Head and body of an answer leave together. AWS's SDK for Go closes a connection when its own goroutine is late to
+    # see the end of the request that it sent; it then still has what it received with the head, but not what comes
+    # later, and sends again a call that was answered: a second creation, which is refused.
+    wbufsize = 1 << 16
+
+    def handle_expect_100(self) -> bool:
+        """Say at once that the body may come: the client waits for that."""
+        proceed = super().handle_expect_100()
+        self.wfile.flush()
+        return proceed
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing: requests.jsonl is the log."""

@@ -1,7 +1,23 @@
 /** What an environment is: values only. Modules receive them and never ask which environment they are in. */
 import { z } from 'zod';
-import { isRegular } from '../modules/schedule';
-import { parse } from '../modules/validation';
+import {
+  BOUNDS,
+  capacityRules,
+  isAccount,
+  isPort,
+  isRangeBetween,
+  LOG_RETENTION_DAYS,
+  LONGEST_BUDGET_MINUTES,
+  MONITORING_SECONDS,
+  protocolOf,
+  SHORTEST_PERIOD_MINUTES,
+  STOP_AT_BUDGETS,
+  storageRule,
+} from '../modules/limits';
+import { promiseRules, slotLagRule, type FreshnessPromise } from '../modules/monitoring/promise';
+import { networkRules } from '../modules/network-rules';
+import { isRegular, REGULAR } from '../modules/schedule';
+import { parse, type Rule } from '../modules/validation';
 import { defaults } from './defaults';
 
 const text = (pattern: RegExp, expected: string) => z.string(expected).regex(pattern, expected);
@@ -11,91 +27,82 @@ const whole = (from: number, to: number, unit: string) => {
   return z.int(expected).min(from, expected).max(to, expected);
 };
 
-const account = text(/^\d{12}$/, 'the 12 digits of an AWS account, as text');
+const which = (holds: (value: string) => boolean, expected: string) => z.string(expected).refine(holds, expected);
+
+/** A budget of a job's run, which is ended after three times that. */
+const budget = whole(
+  1,
+  LONGEST_BUDGET_MINUTES,
+  `minutes (a run is ended after ${STOP_AT_BUDGETS} times that, and none after ${STOP_AT_BUDGETS * LONGEST_BUDGET_MINUTES})`,
+);
+
+const account = which(isAccount, 'the 12 digits of an AWS account, as text');
 const zone = text(/^[a-f]$/, "the letter of one of the region's availability zones");
-const id = (prefix: string) => text(new RegExp(`^${prefix}-[0-9a-f]+$`), `an id such as ${prefix}-0a1b2c3d`);
+const port = z.int('a port from 1 to 65,535').refine(isPort, 'a port from 1 to 65,535');
+const endpoint = which((value) => protocolOf(value) !== undefined, 'an e-mail address or an https:// URL');
 
-const cidr = (expected: string, largest: number, smallest: number) =>
-  z.cidrv4(`an address range such as 10.40.0.0/16 (${expected})`).refine((range) => {
-    const bits = Number(range.split('/')[1]);
-    return bits >= largest && bits <= smallest;
-  }, `an address range of ${expected}`);
-
-const endpoint = z.union([z.email(), z.url({ protocol: /^https$/ })], 'an e-mail address or an https:// URL');
+/** Has zod say what does not hold; `at` is where the thing that the rules are of is. */
+const refine =
+  <T>(rules: (value: T) => readonly Rule[], ...at: string[]) =>
+  (value: T, issues: z.core.$RefinementCtx<T>): void => {
+    for (const { name, value: input, holds, expected } of rules(value)) {
+      if (!holds) issues.addIssue({ code: 'custom', path: [...at, ...name.split('.')], input, message: expected });
+    }
+  };
 
 const schedule = z
   .strictObject({
     /** Time between two starts, in minutes: a divisor of 60, or whole hours that divide a day. Glue's shortest is 5. */
-    everyMinutes: whole(5, 1440, 'minutes'),
+    everyMinutes: whole(SHORTEST_PERIOD_MINUTES, 1440, 'minutes'),
     /** First start past the hour, or past midnight UTC when starts are hours apart; in minutes. */
     offsetMinutes: whole(0, 1439, 'minutes'),
   })
-  .refine(isRegular, 'a period that divides the hour, or whole hours that divide the day, and an offset below it');
+  .refine(isRegular, REGULAR);
 
 const tag = text(/^.{1,256}$/, 'a text of 1 to 256 characters');
 const classifications = ['public', 'internal', 'confidential', 'restricted'] as const;
 
 /** What interface endpoints can be made for; S3 has a gateway in any case. */
 const endpointServices = ['glue', 'logs', 'monitoring', 'secretsmanager', 'ssm', 'kms', 'sts'] as const;
-/** Retentions that CloudWatch Logs offers, in days. */
-const retentions = [
-  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-] as const;
-
-const areDifferent = (values: readonly string[]): boolean => new Set(values).size === values.length;
-
 const network = z
   .strictObject({
     /** The three availability zones of its subnets, by their letters. @default a, b, c */
-    zones: z
-      .array(zone)
-      .length(3, 'three availability zones')
-      .refine(areDifferent, 'three different availability zones'),
+    zones: z.array(zone),
     /** Address range of a VPC of its own: a /16 to /20, which no peer may overlap. Either it or `existing`. No default. */
-    cidr: cidr('/16 to /20', 16, 20).optional(),
+    cidr: z.string('an address range such as 10.40.0.0/16').optional(),
     /** A VPC that is there already. Either it or `cidr`. No default. */
     existing: z
       .strictObject({
-        vpcId: id('vpc'),
+        vpcId: z.string('an id such as vpc-0a1b2c3d'),
         /** A private subnet in each of `zones`, in their order. */
-        subnetIds: z.array(id('subnet')).length(3, 'three subnets, one in each zone'),
+        subnetIds: z.array(z.string('an id such as subnet-0a1b2c3d')),
         /** The subnets' route tables: they learn the way to S3 and to peers. */
-        routeTableIds: z.array(id('rtb')).min(1, 'at least one route table'),
+        routeTableIds: z.array(z.string('an id such as rtb-0a1b2c3d')),
+        /** The gateway endpoint of S3 that these route tables lead to already. @default none: one is made */
+        s3GatewayId: z.string('an id such as vpce-0a1b2c3d').optional(),
       })
       .optional(),
     /** AWS services that are reached within the VPC. @default those that jobs call */
     endpoints: z.array(z.enum(endpointServices, `one of ${endpointServices.join(', ')}`)),
     /** Zones with an endpoint; each zone costs about $7 a month and service. @default a */
-    endpointZones: z.array(zone).min(1, 'at least one zone').refine(areDifferent, 'each zone once'),
+    endpointZones: z.array(zone),
     /** Ways to the sources' VPCs, by peering; [] when they are in the VPC itself. @default trackman-backend's */
     peerings: z.array(
       z.strictObject({
         /** Below `/trackman/<env>/`: where the owners keep the VPC's id and address range. */
         ownerFolder: text(/^[a-z][a-z0-9-]*$/, 'lower-case letters, digits and hyphens, a letter first'),
         /** Port of the source's database. */
-        port: whole(1, 65_535, 'the port'),
+        port,
         /** Their AWS account; they accept the peering. @default the environment's own: it is accepted at once */
         account: account.optional(),
       }),
     ),
     /** Ports of the databases of sources that are in an existing VPC themselves. @default none */
-    sourcePorts: z.array(whole(1, 65_535, 'the port')),
+    sourcePorts: z.array(port),
     /** Whether jobs reach the internet, by a NAT gateway. @default false */
     nat: z.boolean('true or false'),
   })
-  .superRefine(({ zones, endpointZones, cidr, existing, sourcePorts, nat }, issues) => {
-    const refuse = (path: string, input: unknown, message: string): void =>
-      issues.addIssue({ code: 'custom', path: [path], input, message });
-    if ((cidr === undefined) === (existing === undefined)) {
-      refuse('cidr', cidr, 'either cidr, for a VPC of its own, or existing, for one that is there');
-    }
-    const elsewhere = endpointZones.filter((each) => !zones.includes(each));
-    if (elsewhere.length > 0) refuse('endpointZones', elsewhere, `some of the zones ${zones.join(', ')}`);
-    if (sourcePorts.length > 0 && !existing) {
-      refuse('sourcePorts', sourcePorts, 'none: no source is in a VPC that is made here');
-    }
-    if (nat && existing) refuse('nat', nat, 'false: what leaves an existing VPC is its owners’ to decide');
-  });
+  .superRefine(refine(networkRules));
 
 const schema = z
   .strictObject({
@@ -137,7 +144,10 @@ const schema = z
      */
     lakeFormation: z.enum(['iam', 'grants'], 'iam or grants'),
     network,
-    /** The promise of freshness and how it is spent; each in minutes. A stage that exceeds its budget is late. */
+    /**
+     * The promise of freshness and how it is spent; each in minutes. A stage that exceeds its budget is late.
+     * The pipeline's period and the budgets fit below the warnings, and with one attempt more into the promise.
+     */
     latency: z.strictObject({
       /** What is promised: a change in the source is in the lake and in dataengineering-db within. @default 60 */
       promiseMinutes: whole(10, 1440, 'minutes'),
@@ -148,9 +158,9 @@ const schema = z
       /** Until Glue has started a run's jobs. @default 2 */
       startMinutes: whole(1, 60, 'minutes'),
       /** A run of `ingest`. @default 8 */
-      ingestMinutes: whole(1, 480, 'minutes'),
+      ingestMinutes: budget,
       /** A run of `publish`. @default 8 */
-      publishMinutes: whole(1, 480, 'minutes'),
+      publishMinutes: budget,
       /** One failed attempt, repeated. @default 10 */
       retryMinutes: whole(1, 480, 'minutes'),
     }),
@@ -168,7 +178,7 @@ const schema = z
       /** @default G.1X: 4 vCPU, 16 GB */
       workerType: z.enum(['G.1X', 'G.2X', 'G.4X', 'G.8X'], 'one of G.1X, G.2X, G.4X, G.8X'),
       /** Workers of a run at most, the driver included; Glue takes as many as there is work for. @default 2 */
-      workers: whole(2, 299, 'workers'),
+      workers: whole(...BOUNDS.workers, 'workers'),
     }),
     /** dataengineering-db. */
     servingDb: z
@@ -180,24 +190,20 @@ const schema = z
         /** Up to where storage grows by itself, in GiB. @default 100 */
         maxStorageGiB: whole(20, 65_536, 'GiB'),
         /** For how many days it can be restored to any moment. @default 7 */
-        backupDays: whole(1, 35, 'days'),
+        backupDays: whole(...BOUNDS.backupDays, 'days'),
         /** Whether a second instance in another zone takes over when the first fails. @default true */
         multiAz: z.boolean('true or false'),
         /** Time between two samples of the operating system's metrics, in seconds; 0 takes none. @default 60 */
-        monitoringSeconds: z.literal([0, 1, 5, 10, 15, 30, 60], 'one of 0, 1, 5, 10, 15, 30, 60 seconds'),
+        monitoringSeconds: z.literal(MONITORING_SECONDS, `one of ${MONITORING_SECONDS.join(', ')} seconds`),
         /** CloudWatch Database Insights: `standard` keeps 7 days, `advanced` 15 months at a price. @default standard */
         insights: z.enum(['standard', 'advanced'], 'standard or advanced'),
         /** Address ranges from which the application connects. @default none: nobody but the jobs */
-        clientCidrs: z.array(cidr('/8 to /32', 8, 32)),
+        clientCidrs: z.array(which((range) => isRangeBetween(range, 8, 32), 'an address range of /8 to /32')),
       })
-      .superRefine(({ storageGiB, maxStorageGiB }, issues) => {
-        if (maxStorageGiB > storageGiB) return;
-        const message = `more than storageGiB, ${storageGiB} GiB, so that storage can grow`;
-        issues.addIssue({ code: 'custom', path: ['maxStorageGiB'], input: maxStorageGiB, message });
-      }),
+      .superRefine(refine((database) => [storageRule(database)])),
     lake: z.strictObject({
       /** For how many days a table can be read as it was. @default 7 */
-      snapshotDays: whole(1, 3650, 'days'),
+      snapshotDays: whole(...BOUNDS.snapshotDays, 'days'),
       /** For how many days a replaced or deleted object of any bucket but the results' can be restored. @default 30 */
       versionDays: whole(1, 3650, 'days'),
       /** After how many days files of the change log move to storage for infrequent access. @default 30 */
@@ -209,7 +215,7 @@ const schema = z
     }),
     logs: z.strictObject({
       /** For how many days logs are kept; what CloudWatch Logs offers. @default 90 */
-      retentionDays: z.literal(retentions, `one of ${retentions.join(', ')} days`),
+      retentionDays: z.literal(LOG_RETENTION_DAYS, `one of ${LOG_RETENTION_DAYS.join(', ')} days`),
     }),
     analytics: z.strictObject({
       /** What one query of an analyst may scan, in bytes; Athena's smallest is 10 MB. @default 10 GB */
@@ -218,19 +224,21 @@ const schema = z
       resultDays: whole(1, 3650, 'days'),
     }),
     /** Redshift Serverless: what Spectrum reads the lake with. */
-    warehouse: z.strictObject({
-      /** Capacity while it works, in Redshift processing units: 4, or a multiple of 8 up to 512. @default 8 */
-      baseCapacityRpu: whole(4, 512, 'RPU').refine(
-        (rpu) => rpu === 4 || rpu % 8 === 0,
-        '4, or a multiple of 8 up to 512',
-      ),
-      /** Up to where capacity grows by itself, in RPU: a multiple of 8. @default 32 */
-      maxCapacityRpu: whole(8, 512, 'RPU').refine((rpu) => rpu % 8 === 0, 'a multiple of 8 up to 512'),
-      /** RPU-hours a day after which it answers no more until the next. @default 16 */
-      dailyRpuHours: whole(1, 100_000, 'RPU-hours'),
-    }),
+    warehouse: z
+      .strictObject({
+        /** Capacity while it works, in Redshift processing units: 4, or a multiple of 8 up to 512. @default 8 */
+        baseCapacityRpu: z.int('a whole number of RPU'),
+        /** Up to where capacity grows by itself, in RPU: a multiple of 8. @default 32 */
+        maxCapacityRpu: z.int('a whole number of RPU'),
+        /** RPU-hours a day after which it answers no more until the next. @default 16 */
+        dailyRpuHours: z.int('a whole number of RPU hours'),
+      })
+      .superRefine(refine(capacityRules)),
     alarms: z.strictObject({
-      /** Who is called when the promise is broken: e-mail addresses and https:// URLs. @default nobody */
+      /**
+       * Who is called when the promise is broken: e-mail addresses and https:// URLs. Where `deletionProtection` is on,
+       * there must be somebody. @default nobody
+       */
       page: z.array(endpoint),
       /** Who is told what can wait until the morning. @default nobody */
       ticket: z.array(endpoint),
@@ -239,32 +247,50 @@ const schema = z
       /** Storage of dataengineering-db that must stay free, in GiB; it grows by itself at a tenth. @default 1 */
       freeStorageGiB: whole(1, 10_000, 'GiB'),
       /** CPU of dataengineering-db that is too much for a quarter of an hour, in percent. @default 80 */
-      cpuPercent: whole(1, 100, 'percent'),
+      cpuPercent: whole(...BOUNDS.cpuPercent, 'percent'),
     }),
     budget: z.strictObject({
       /** What the account may cost a month, in US dollars. @default 500 */
       monthlyUsd: whole(1, 10_000_000, 'US dollars'),
     }),
   })
-  .superRefine(({ latency }, issues) => {
-    for (const name of ['lakeWarnMinutes', 'servingWarnMinutes'] as const) {
-      if (latency[name] < latency.promiseMinutes) continue;
-      const message = `less than the promised ${latency.promiseMinutes} minutes`;
-      issues.addIssue({ code: 'custom', path: ['latency', name], input: latency[name], message });
-    }
-  })
-  .superRefine(({ latency, schedules }, issues) => {
-    const { promiseMinutes, startMinutes, ingestMinutes, publishMinutes, retryMinutes } = latency;
-    const parts = [schedules.pipeline.everyMinutes, startMinutes, ingestMinutes, publishMinutes, retryMinutes];
+  .superRefine(refine(({ latency }) => promiseRules(latency), 'latency'))
+  .superRefine(refine(({ alarms }) => [slotLagRule(alarms.slotLagGiB)], 'alarms'))
+  .superRefine(refine(timeRules))
+  .superRefine(refine(pageRules));
+
+interface Times {
+  readonly latency: FreshnessPromise &
+    Readonly<Record<'startMinutes' | 'ingestMinutes' | 'publishMinutes' | 'retryMinutes', number>>;
+  readonly schedules: { readonly pipeline: { readonly everyMinutes: number } };
+}
+
+/** A run that keeps its budgets warns nobody, and one failed attempt does not break the promise. */
+function timeRules({ latency, schedules }: Times): Rule[] {
+  const { promiseMinutes, lakeWarnMinutes, servingWarnMinutes, ...budgets } = latency;
+  const lake = [schedules.pipeline.everyMinutes, budgets.startMinutes, budgets.ingestMinutes];
+  const serving = [...lake, budgets.publishMinutes];
+  const rule = (name: string, value: number, parts: readonly number[]): Rule => {
     const sum = parts.reduce((total, minutes) => total + minutes, 0);
-    if (sum <= promiseMinutes) return;
-    issues.addIssue({
-      code: 'custom',
-      path: ['latency', 'promiseMinutes'],
-      input: promiseMinutes,
-      message: `at least ${parts.join(' + ')} = ${sum} minutes (schedules.pipeline.everyMinutes and latency's budgets)`,
-    });
-  });
+    const expected = `at least ${parts.join(' + ')} = ${sum} minutes (schedules.pipeline.everyMinutes and latency's budgets)`;
+    return { name: `latency.${name}`, value, holds: value >= sum, expected };
+  };
+  return [
+    rule('promiseMinutes', promiseMinutes, [...serving, budgets.retryMinutes]),
+    rule('lakeWarnMinutes', lakeWarnMinutes, lake),
+    rule('servingWarnMinutes', servingWarnMinutes, serving),
+  ];
+}
+
+function pageRules(values: {
+  readonly deletionProtection: boolean;
+  readonly alarms: { readonly page: readonly string[] };
+}): Rule[] {
+  const { deletionProtection, alarms } = values;
+  const expected =
+    'at least one e-mail address or https:// URL: where deletionProtection is true, somebody is called when the promise is broken';
+  return [{ name: 'alarms.page', value: alarms.page, holds: !deletionProtection || alarms.page.length > 0, expected }];
+}
 
 export type Environment = Readonly<z.output<typeof schema>>;
 

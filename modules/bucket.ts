@@ -14,7 +14,7 @@ import { Lazy, type ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Grantee } from './grantee';
 import type { Key } from './key';
-import { policyDocument, type Conditions, type Statement } from './policy';
+import { policyDocument, tlsOnly, type Conditions, type Statement } from './policy';
 import { check } from './validation';
 
 export interface BucketProps {
@@ -154,13 +154,6 @@ export class Bucket extends Construct {
   }
 
   private policy(): string {
-    const tlsOnly: Statement = {
-      Effect: 'Deny',
-      Principal: '*',
-      Action: 's3:*',
-      Resource: [this.arn, `${this.arn}/*`],
-      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-    };
     const writes = this.serviceWrites.map(({ service, prefix, conditions }): Statement => ({
       Effect: 'Allow',
       Principal: { Service: service },
@@ -168,7 +161,7 @@ export class Bucket extends Construct {
       Resource: `${this.arn}/${prefix}*`,
       Condition: conditions,
     }));
-    return policyDocument([tlsOnly, ...writes]);
+    return policyDocument([tlsOnly('s3:*', [this.arn, `${this.arn}/*`]), ...writes]);
   }
 
   private keepFor({ versionDays, expireDays, infrequentAccess }: BucketProps): void {

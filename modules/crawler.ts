@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import type { Bucket } from './bucket';
 import type { Database } from './catalog';
 import type { GlueSecurity } from './glue-security';
+import { isFolder } from './limits';
 import { Role } from './role';
 import { cronExpression, type Schedule } from './schedule';
 import type { SourceConnection } from './source-connection';
@@ -52,7 +53,7 @@ export class Crawler extends Construct {
       remedy: 'add a contract to sources/index.ts',
     });
     for (const prefix of landing.prefixes) {
-      check(/^[\w/-]+\/$/.test(prefix), {
+      check(isFolder(prefix), {
         name: `folder of crawler ${props.name}`,
         value: prefix,
         expected: 'a path that ends in a slash: without one it is the beginning of others, too',

@@ -2,8 +2,10 @@ import { CloudwatchLogGroup } from '@cdktf/provider-aws/lib/cloudwatch-log-group
 import { GlueSecurityConfiguration } from '@cdktf/provider-aws/lib/glue-security-configuration';
 import { Construct } from 'constructs';
 import type { Key } from './key';
+import { nameRule, retentionRule } from './limits';
 import { arn, type Location } from './naming';
 import type { Role } from './role';
+import { checkRules } from './validation';
 
 export interface GlueSecurityProps {
   /** Name of the security configuration. */
@@ -29,7 +31,12 @@ export class GlueSecurity extends Construct {
     private readonly props: GlueSecurityProps,
   ) {
     super(scope, id);
-    const { name, key } = props;
+    const { name, key, retentionDays } = props;
+    checkRules(
+      `security configuration ${name}`,
+      [nameRule('name', name, 255), retentionRule(retentionDays)],
+      'correct logs.retentionDays in the environment, or the name in modules/naming.ts',
+    );
     if (key.arn === undefined) return;
     this.configuration = new GlueSecurityConfiguration(this, 'configuration', {
       name,

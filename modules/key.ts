@@ -5,6 +5,7 @@ import { Construct } from 'constructs';
 import type { Grantee } from './grantee';
 import { arn, type Location } from './naming';
 import { policyDocument, type Conditions, type Statement } from './policy';
+import { check } from './validation';
 
 export interface KeyProps {
   /** Name by which people find it: the alias is `alias/<name>`. */
@@ -39,6 +40,12 @@ export class Key extends Construct {
 
   constructor(scope: Construct, id: string, { name, location, managedBy, deletionProtection }: KeyProps) {
     super(scope, id);
+    check(/^(?!aws\/)[\w/-]{1,250}$/.test(name), {
+      name: 'name of a key',
+      value: name,
+      expected: 'at most 250 letters, digits, slashes, hyphens and underscores, not below aws/, which is AWS’s own',
+      remedy: 'correct it in modules/naming.ts',
+    });
     if (managedBy === 'aws') return;
     const key = new KmsKey(this, 'key', {
       description: `Encrypts what ${name} stores`,

@@ -15,7 +15,7 @@ export interface LakeProps {
   readonly rawPrefix: string;
   /** Encrypts everything but the logs. */
   readonly key: Key;
-  /** For how many days a replaced or deleted object of the lake, an old artifact or an access log can be restored. */
+  /** For how many days a replaced or deleted object of the lake, an old artifact or a log can be restored. */
   readonly versionDays: number;
   /** After how many days files of the change log move to storage for infrequent access. */
   readonly rawInfrequentDays: number;
@@ -23,13 +23,13 @@ export interface LakeProps {
   readonly landingDays: number;
   /** After how many days query results are deleted. */
   readonly resultDays: number;
-  /** After how many days access logs are deleted. */
+  /** After how many days access logs, and logs of the network's flows, are deleted. */
   readonly accessLogDays: number;
   /** Whether a bucket resists its removal. */
   readonly deletionProtection: boolean;
 }
 
-/** Where files live: the lake's tables, what lands, the jobs' artifacts, the results of queries, access logs. */
+/** Where files live: the lake's tables, what lands, the jobs' artifacts, the results of queries, logs of who did what. */
 export class Lake extends Construct {
   /** Who read and wrote what in the other buckets, and the network's flows. */
   readonly logs: Bucket;

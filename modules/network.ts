@@ -1,4 +1,5 @@
 import { DataAwsSsmParameter } from '@cdktf/provider-aws/lib/data-aws-ssm-parameter';
+import { DataAwsVpcEndpoint } from '@cdktf/provider-aws/lib/data-aws-vpc-endpoint';
 import { DataAwsVpc } from '@cdktf/provider-aws/lib/data-aws-vpc';
 import { DefaultSecurityGroup } from '@cdktf/provider-aws/lib/default-security-group';
 import { Eip } from '@cdktf/provider-aws/lib/eip';
@@ -15,9 +16,11 @@ import { VpcPeeringConnection } from '@cdktf/provider-aws/lib/vpc-peering-connec
 import { Fn } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Bucket } from './bucket';
+import { areDifferent, isAccount, isPort, parameterRule } from './limits';
 import type { Location } from './naming';
+import { networkRules, type ExistingVpc } from './network-rules';
 import { SecurityGroup } from './security-group';
-import { check } from './validation';
+import { checkRules, type Rule } from './validation';
 
 /** A source's VPC, and how its owners say where it is. */
 export interface Peering {
@@ -38,12 +41,8 @@ export interface NetworkProps {
   readonly zones: readonly string[];
   /** Address range of a VPC of its own. @default `existing` */
   readonly cidr?: string;
-  /** A VPC that is there: ids, the subnets in the order of `zones`. @default one of its own, with `cidr` */
-  readonly existing?: {
-    readonly vpcId: string;
-    readonly subnetIds: readonly string[];
-    readonly routeTableIds: readonly string[];
-  };
+  /** A VPC that is there. @default one of its own, with `cidr` */
+  readonly existing?: ExistingVpc;
   /** AWS services that get an interface endpoint, for example "glue". */
   readonly endpoints: readonly string[];
   /** Zones in which each endpoint is. */
@@ -73,7 +72,8 @@ export class Network extends Construct {
     readonly securityGroup: SecurityGroup;
   };
   private readonly routeTableIds: readonly string[];
-  private readonly s3: VpcEndpoint;
+  /** The addresses of S3, which the gateway leads to. */
+  private readonly s3: string;
   private readonly services?: SecurityGroup;
   /** Address range of an existing VPC. */
   private readonly range?: string;
@@ -84,6 +84,11 @@ export class Network extends Construct {
     private readonly props: NetworkProps,
   ) {
     super(scope, id);
+    checkRules(
+      `network ${props.name}`,
+      [...networkRules(props), ...peeringRules(props)],
+      'correct network in the environment',
+    );
     const { vpcId, subnetIds, routeTableIds } = props.existing ?? this.build(props.cidr!);
     this.vpcId = vpcId;
     this.subnetIds = subnetIds;
@@ -100,7 +105,7 @@ export class Network extends Construct {
     for (const port of props.sourcePorts) {
       securityGroup.allowToCidr(`source-${port}`, this.range!, port, 'Sources in the VPC itself');
     }
-    this.s3 = this.endpointOfS3();
+    this.s3 = this.gatewayOfS3().prefixListId;
     if (props.endpoints.length > 0) this.services = this.endpointsOfServices();
     this.callServices(securityGroup);
     for (const peering of props.peerings) this.reachSource(peering, securityGroup);
@@ -117,7 +122,7 @@ export class Network extends Construct {
 
   /** Lets what is in the group call AWS services: S3, and those that have an endpoint. */
   callServices(group: SecurityGroup): void {
-    group.allowToPrefixList('s3', this.s3.prefixListId, HTTPS, 'S3');
+    group.allowToPrefixList('s3', this.s3, HTTPS, 'S3');
     if (this.props.nat) group.allowToCidr('internet', '0.0.0.0/0', HTTPS, 'Any AWS service, through the NAT gateway');
     // An existing VPC without endpoints of ours has its own, somewhere in its range.
     if (!this.services && this.range) group.allowToCidr('services', this.range, HTTPS, 'AWS services');
@@ -128,14 +133,7 @@ export class Network extends Construct {
   }
 
   private subnetIn(zone: string): string {
-    const { name, zones } = this.props;
-    check(zones.includes(zone), {
-      name: `endpoint zone of network ${name}`,
-      value: zone,
-      expected: `one of its zones ${zones.join(', ')}`,
-      remedy: 'set network.endpointZones in the environment',
-    });
-    return this.subnetIds[zones.indexOf(zone)]!;
+    return this.subnetIds[this.props.zones.indexOf(zone)]!;
   }
 
   /** A VPC without a way in or out. */
@@ -202,8 +200,10 @@ export class Network extends Construct {
     });
   }
 
-  private endpointOfS3(): VpcEndpoint {
-    const { name, location } = this.props;
+  /** A route table takes one: where an existing VPC's lead to S3 already, theirs is used. */
+  private gatewayOfS3(): VpcEndpoint | DataAwsVpcEndpoint {
+    const { name, location, existing } = this.props;
+    if (existing?.s3GatewayId) return new DataAwsVpcEndpoint(this, 's3-gateway', { id: existing.s3GatewayId });
     return new VpcEndpoint(this, 's3-endpoint', {
       vpcId: this.vpcId,
       serviceName: `com.amazonaws.${location.region}.s3`,
@@ -251,4 +251,23 @@ export class Network extends Construct {
     });
     glue.allowToCidr(name, cidr.insecureValue, port, `The source ${name}`);
   }
+}
+
+function peeringRules({ peerings, endpoints }: NetworkProps): Rule[] {
+  const names = peerings.map(({ name }) => name);
+  return [
+    { name: 'peerings', value: names, holds: areDifferent(names), expected: 'each source’s VPC once' },
+    { name: 'endpoints', value: endpoints, holds: areDifferent(endpoints), expected: 'each AWS service once' },
+    ...peerings.flatMap(({ name, port, account, vpcParameter, cidrParameter }) => [
+      { name: `peerings.${name}.port`, value: port, holds: isPort(port), expected: 'a port from 1 to 65,535' },
+      {
+        name: `peerings.${name}.account`,
+        value: account,
+        holds: account === undefined || isAccount(account),
+        expected: 'the 12 digits of an AWS account',
+      },
+      parameterRule(`peerings.${name}.vpcParameter`, vpcParameter),
+      parameterRule(`peerings.${name}.cidrParameter`, cidrParameter),
+    ]),
+  ];
 }

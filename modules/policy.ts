@@ -27,6 +27,17 @@ export function allowUnscoped(actions: readonly string[], conditions: Conditions
   return allow(actions, ['*'], conditions);
 }
 
+/** In a resource's policy: refuses whoever does not come by TLS. */
+export function tlsOnly(action: string, resource: string | readonly string[]): Statement {
+  return {
+    Effect: 'Deny',
+    Principal: '*',
+    Action: action,
+    Resource: resource,
+    Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+  };
+}
+
 /** The policy as JSON. */
 export function policyDocument(statements: readonly Statement[]): string {
   return JSON.stringify({ Version: '2012-10-17', Statement: statements });

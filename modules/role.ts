@@ -3,7 +3,9 @@ import { IamRolePolicy } from '@cdktf/provider-aws/lib/iam-role-policy';
 import type { ITerraformDependable } from 'cdktf';
 import type { Construct } from 'constructs';
 import { Grantee } from './grantee';
+import { nameRule } from './limits';
 import { policyDocument, type Statement } from './policy';
+import { checkRules } from './validation';
 
 export interface RoleProps {
   readonly name: string;
@@ -22,6 +24,7 @@ export class Role extends Grantee {
 
   constructor(scope: Construct, id: string, props: RoleProps) {
     super(scope, id, `role ${props.name}`);
+    checkRules('a role', [nameRule('name', props.name, 64)], 'shorten it in modules/naming.ts');
     const role = new IamRole(this, 'role', {
       name: props.name,
       description: props.description,

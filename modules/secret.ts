@@ -2,7 +2,9 @@ import { SecretsmanagerSecret } from '@cdktf/provider-aws/lib/secretsmanager-sec
 import { Construct } from 'constructs';
 import type { Grantee } from './grantee';
 import type { Key } from './key';
+import { secretRule } from './limits';
 import { secretArn, type Location } from './naming';
+import { checkRules } from './validation';
 
 export interface SecretProps {
   readonly name: string;
@@ -21,6 +23,7 @@ export class Secret extends Construct {
 
   constructor(scope: Construct, id: string, { name, description, location, key, deletionProtection }: SecretProps) {
     super(scope, id);
+    checkRules('a secret', [secretRule('name', name)], 'correct it in modules/naming.ts');
     this.name = new SecretsmanagerSecret(this, 'secret', {
       name,
       description,

@@ -6,11 +6,12 @@ import { Token } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Grantee } from './grantee';
 import type { Key } from './key';
+import { BOUNDS, isWhole, retentionRule, storageRule } from './limits';
 import { arn, parameterArn, rdsLogGroup, type Location } from './naming';
 import type { Network } from './network';
 import { Role } from './role';
 import { Secret } from './secret';
-import { check } from './validation';
+import { checkRules } from './validation';
 
 export interface ServingDbProps {
   readonly identifier: string;
@@ -88,12 +89,17 @@ export class ServingDb extends Construct {
   constructor(scope: Construct, id: string, props: ServingDbProps) {
     super(scope, id);
     const { identifier, database, location, key, deletionProtection } = props;
-    check(props.backupDays >= 1, {
-      name: `backupDays of ${identifier}`,
+    const backups = {
+      name: 'backupDays',
       value: props.backupDays,
-      expected: 'at least 1 day: 0 switches backups off',
-      remedy: 'set servingDb.backupDays in the environment',
-    });
+      holds: isWhole(props.backupDays, ...BOUNDS.backupDays),
+      expected: `from ${BOUNDS.backupDays.join(' to ')} days: 0 switches backups off`,
+    };
+    checkRules(
+      identifier,
+      [backups, storageRule(props), retentionRule(props.retentionDays)],
+      'correct servingDb or logs in the environment',
+    );
     this.location = location;
     this.key = key;
     const instance = new DbInstance(this, 'instance', {

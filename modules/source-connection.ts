@@ -4,7 +4,9 @@ import { Construct } from 'constructs';
 import { SOURCE_ADDRESS } from '../sources/address';
 import { GlueConnection, type Placement } from './glue-connection';
 import type { Grantee } from './grantee';
+import { nameRule, parameterRule, secretRule } from './limits';
 import { parameterArn, secretArn, type Location } from './naming';
+import { checkRules } from './validation';
 
 export interface SourceConnectionProps {
   /** Name of the Glue connection: the source's. */
@@ -33,7 +35,17 @@ export class SourceConnection extends Construct {
     private readonly props: SourceConnectionProps,
   ) {
     super(scope, id);
-    const { name, location, urlParameter, secret, placement } = props;
+    const { name, location, urlParameter, caParameter, secret, placement } = props;
+    checkRules(
+      `source ${name}`,
+      [
+        nameRule('name', name, 255),
+        parameterRule('urlParameter', urlParameter),
+        parameterRule('caParameter', caParameter),
+        secretRule('secret', secret),
+      ],
+      'correct its contract in sources/, or ownerPaths in modules/naming.ts',
+    );
     const url = new DataAwsSsmParameter(this, 'url', {
       name: urlParameter,
       lifecycle: {

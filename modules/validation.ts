@@ -19,6 +19,28 @@ export function check(valid: boolean, complaint: Complaint): asserts valid {
   if (!valid) throw new InvalidValueError(explain(complaint));
 }
 
+/** What must hold of one of a thing's values. */
+export interface Rule {
+  /** Where the value is in the thing, for example "existing.vpcId". */
+  readonly name: string;
+  readonly value: unknown;
+  readonly holds: boolean;
+  /** Continues the sentence "expected …". */
+  readonly expected: string;
+}
+
+/**
+ * Checks the values of a thing.
+ * @param subject the thing, for example "network trackman"
+ * @throws InvalidValueError with a line for each rule that does not hold
+ */
+export function checkRules(subject: string, rules: readonly Rule[], remedy: string): void {
+  const broken = rules.filter(({ holds }) => !holds);
+  if (broken.length === 0) return;
+  const complaints = broken.map(({ name, ...rule }) => explain({ ...rule, name: `${name} of ${subject}`, remedy }));
+  throw new InvalidValueError(complaints.join('\n'));
+}
+
 /**
  * Validates `input`. The schema's messages continue the sentence "expected …".
  * @param subject what the input describes, for example "environment dev"

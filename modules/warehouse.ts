@@ -8,9 +8,10 @@ import { Construct } from 'constructs';
 import type { Database } from './catalog';
 import type { Grantee } from './grantee';
 import type { Key } from './key';
+import { capacityRules, retentionRule } from './limits';
 import { redshiftLogGroup, type Location } from './naming';
 import { Role } from './role';
-import { check } from './validation';
+import { checkRules, type Rule } from './validation';
 
 export interface WarehouseProps {
   readonly namespace: string;
@@ -43,6 +44,8 @@ export interface WarehouseProps {
 
 // AWS asks for both in the trust policy of a role of Redshift Serverless.
 const SERVICES = ['redshift.amazonaws.com', 'redshift-serverless.amazonaws.com'];
+/** What must hold, whoever connects. */
+const PARAMETERS = { require_ssl: 'true', enable_user_activity_logging: 'true' };
 const LOGS = ['connectionlog', 'useractivitylog', 'userlog'];
 
 /** Redshift Serverless beside Athena: it reads the lake through external schemas and has no tables of its own. */
@@ -54,7 +57,7 @@ export class Warehouse extends Construct {
 
   constructor(scope: Construct, id: string, props: WarehouseProps) {
     super(scope, id);
-    checkSizes(props);
+    checkRules(props.workgroup, rules(props), 'correct warehouse in the environment');
     this.spectrum = new Role(this, 'spectrum', {
       name: props.spectrumRole,
       description: 'Reads the lake for Redshift Spectrum',
@@ -70,12 +73,22 @@ export class Warehouse extends Construct {
       enhancedVpcRouting: true, // otherwise it reaches Glue and S3 from AWS's network, past endpoints and groups
       subnetIds: [...props.subnetIds],
       securityGroupIds: [...props.securityGroupIds],
-      configParameter: [
-        { parameterKey: 'require_ssl', parameterValue: 'true' },
-        { parameterKey: 'enable_user_activity_logging', parameterValue: 'true' },
-      ],
-      // AWS tells parameters that nobody set, also such as the provider does not know and cannot write.
-      lifecycle: { ignoreChanges: ['config_parameter'] },
+      configParameter: Object.entries(PARAMETERS).map(([parameterKey, parameterValue]) => ({
+        parameterKey,
+        parameterValue,
+      })),
+      lifecycle: {
+        // AWS tells parameters that nobody set, also such as the provider refuses to write: all or none of them can be
+        // listed. So a change by hand is not taken back, but told.
+        ignoreChanges: ['config_parameter'],
+        postcondition: Object.entries(PARAMETERS).map(([name, value]) => ({
+          condition: `\${contains(self.config_parameter, { parameter_key = "${name}", parameter_value = "${value}" })}`,
+          errorMessage:
+            `${name} of workgroup ${props.workgroup} was changed by hand: expected ${value}; an administrator runs ` +
+            `aws redshift-serverless update-workgroup --workgroup-name ${props.workgroup} ` +
+            `--config-parameters parameterKey=${name},parameterValue=${value}`,
+        })),
+      },
     });
     this.workgroup = workgroup.workgroupName;
     this.workgroupArn = workgroup.arn;
@@ -157,29 +170,16 @@ export class Warehouse extends Construct {
   }
 }
 
-function checkSizes({ workgroup, baseCapacityRpu, maxCapacityRpu, dailyRpuHours, subnetIds }: WarehouseProps): void {
-  check(baseCapacityRpu === 4 || (baseCapacityRpu % 8 === 0 && baseCapacityRpu >= 8 && baseCapacityRpu <= 512), {
-    name: `baseCapacityRpu of ${workgroup}`,
-    value: baseCapacityRpu,
-    expected: '4, or a multiple of 8 from 8 to 512 RPU',
-    remedy: 'set warehouse.baseCapacityRpu in the environment',
-  });
-  check(maxCapacityRpu % 8 === 0 && maxCapacityRpu >= baseCapacityRpu, {
-    name: `maxCapacityRpu of ${workgroup}`,
-    value: maxCapacityRpu,
-    expected: `a multiple of 8 of at least baseCapacityRpu, ${baseCapacityRpu} RPU`,
-    remedy: 'set warehouse.maxCapacityRpu in the environment',
-  });
-  check(Number.isInteger(dailyRpuHours) && dailyRpuHours >= 1, {
-    name: `dailyRpuHours of ${workgroup}`,
-    value: dailyRpuHours,
-    expected: 'a whole number of RPU hours, at least 1',
-    remedy: 'set warehouse.dailyRpuHours in the environment',
-  });
-  check(subnetIds.length >= 3, {
-    name: `subnetIds of ${workgroup}`,
-    value: subnetIds,
-    expected: 'at least three subnets, in three zones',
-    remedy: 'give it a network with three zones',
-  });
+function rules(props: WarehouseProps): Rule[] {
+  const { subnetIds, retentionDays } = props;
+  return [
+    ...capacityRules(props),
+    retentionRule(retentionDays),
+    {
+      name: 'subnetIds',
+      value: subnetIds,
+      holds: subnetIds.length >= 3,
+      expected: 'at least three subnets, in three zones',
+    },
+  ];
 }

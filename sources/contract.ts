@@ -61,7 +61,6 @@ const schema = selection.extend({
 });
 
 export type SourceContract = Readonly<z.output<typeof schema>>;
-export type TableOptions = z.output<typeof tableOptions>;
 
 /** A contract as the jobs read it: with the names that an environment gives to things. */
 export interface ResolvedContract extends Omit<SourceContract, 'name' | 'ownerFolder'> {

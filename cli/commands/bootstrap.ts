@@ -16,6 +16,7 @@ import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient 
 import { Command } from 'commander';
 import type { Environment } from '../../envs/environment';
 import { accessStackName, servingCaParameter, stateBucket } from '../../modules/naming';
+import { policyDocument, tlsOnly } from '../../modules/policy';
 import { requireAccount } from '../aws/account';
 import { environmentArgument } from '../environment-argument';
 import { InputError } from '../errors';
@@ -112,7 +113,7 @@ async function ensureStateBucket(environment: Environment): Promise<string> {
       },
     }),
   );
-  await s3.send(new PutBucketPolicyCommand({ ...own, Policy: JSON.stringify(tlsOnly(Bucket)) }));
+  await s3.send(new PutBucketPolicyCommand({ ...own, Policy: policy(Bucket) }));
   return `state bucket ${Bucket}: ${existed ? 'was there, settings confirmed' : 'created'}`;
 }
 
@@ -132,20 +133,9 @@ async function bucketExists(s3: S3Client, Bucket: string, ExpectedBucketOwner: s
   }
 }
 
-function tlsOnly(bucket: string): object {
-  return {
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Sid: 'DenyInsecureTransport',
-        Effect: 'Deny',
-        Principal: '*',
-        Action: 's3:*',
-        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
-        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-      },
-    ],
-  };
+function policy(bucket: string): string {
+  const arn = `arn:aws:s3:::${bucket}`;
+  return policyDocument([tlsOnly('s3:*', [arn, `${arn}/*`])]);
 }
 
 async function ensureServingCa(environment: Environment, pem: string | undefined): Promise<string> {

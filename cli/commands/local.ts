@@ -68,9 +68,7 @@ function verifyCommand(): Command {
       const tables = await prove(environment, ignore);
       const rows = tables.map(({ name, source, lake, serving }) => [name, source, lake, serving]);
       process.stdout.write(`${renderTable(['table', 'source', 'lake', 'dataengineering-db'], rows)}\n`);
-      process.stdout.write(
-        `The lake is complete up to ${(await lakeFreshnessSeconds(environment)).toFixed(0)} s ago.\n`,
-      );
+      process.stdout.write(`The lake is complete up to ${await lakeFreshnessSeconds(environment)} s ago.\n`);
     });
 }
 

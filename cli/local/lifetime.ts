@@ -5,13 +5,17 @@ import type { EmulatorProcess } from './emulator';
 import { exportLines, forgetSession } from './session';
 import { killTerraform } from '../terraform/process';
 
-/** Runs `work`; the emulator that it gives to `own` is stopped afterwards, or left running and its variables printed. */
+/**
+ * Runs `work`; the emulator that it gives to `own` is stopped afterwards, or left running and its variables printed.
+ * @param keep whether it is left running; when `work` fails, it is stopped all the same
+ */
 export async function withEmulator(
   keep: boolean,
   environment: Environment,
   work: (own: (emulator: EmulatorProcess) => void) => Promise<void>,
 ): Promise<void> {
   let owned: EmulatorProcess | undefined;
+  let isKept = false;
   const stop = async (): Promise<void> => {
     killTerraform();
     await owned?.stop();
@@ -25,10 +29,11 @@ export async function withEmulator(
   process.once('SIGTERM', interrupted);
   try {
     await work((emulator) => (owned = emulator));
+    isKept = keep;
   } finally {
     process.removeListener('SIGINT', interrupted);
     process.removeListener('SIGTERM', interrupted);
-    if (keep && owned) await leaveRunning(owned, environment);
+    if (isKept && owned) await leaveRunning(owned, environment);
     else await stop();
   }
 }

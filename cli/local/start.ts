@@ -87,7 +87,7 @@ function summarize(
       seconds,
       scannedBytes,
     })),
-    freshnessSeconds: Number(freshnessSeconds.toFixed(1)),
+    freshnessSeconds,
   };
 }
 
@@ -105,7 +105,7 @@ function printSummary(steps: readonly FinishedStep[], summary: Summary): void {
     ),
     '',
     `Verified: every row of ${summary.tables.length} tables is the same in the source, the lake and dataengineering-db.`,
-    `The lake is complete up to ${summary.freshnessSeconds.toFixed(0)} s ago (promise: 3,600 s). All steps: ${total.toFixed(0)} s.`,
+    `The lake is complete up to ${summary.freshnessSeconds} s ago (promise: 3,600 s). All steps: ${total.toFixed(0)} s.`,
     `Look next: ${summaryFile}, cdktf.out/stacks/, docs/, npm start -- --keep`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

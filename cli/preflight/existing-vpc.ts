@@ -3,11 +3,14 @@ import {
   DescribeRouteTablesCommand,
   DescribeSubnetsCommand,
   DescribeVpcAttributeCommand,
+  DescribeVpcEndpointsCommand,
   type EC2Client,
   type RouteTable,
   type Subnet,
+  type VpcEndpoint,
 } from '@aws-sdk/client-ec2';
 import type { Environment } from '../../envs/environment';
+import { names } from '../../modules/naming';
 import { findings, good, wrong, type Finding } from './finding';
 import { findVpc } from './vpcs';
 
@@ -26,6 +29,7 @@ export async function checkExisting(ec2: EC2Client, environment: Environment): P
     checkVpc(ec2, network.existing, remedy),
     checkSubnets(ec2, network.existing, zones, remedy),
     checkRouteTables(ec2, network.existing, remedy),
+    checkS3Gateway(ec2, environment, network.existing),
   ]);
   return found.flat();
 }
@@ -112,4 +116,67 @@ function routeTableOf(subnetId: string, tables: readonly RouteTable[]): string |
   const associations = tables.flatMap(({ Associations }) => Associations ?? []);
   const own = associations.find(({ SubnetId }) => SubnetId === subnetId) ?? associations.find(({ Main }) => Main);
   return own?.RouteTableId;
+}
+
+async function checkS3Gateway(
+  ec2: EC2Client,
+  { name, region }: Environment,
+  existing: Existing,
+): Promise<readonly Finding[]> {
+  return findings('gateway of S3', async () => {
+    const service = `com.amazonaws.${region}.s3`;
+    const { VpcEndpoints } = await ec2.send(
+      new DescribeVpcEndpointsCommand({
+        Filters: [
+          { Name: 'vpc-id', Values: [existing.vpcId] },
+          { Name: 'service-name', Values: [service] },
+        ],
+      }),
+    );
+    return judgeS3Gateway(VpcEndpoints ?? [], existing, `network.existing.s3GatewayId of envs/${name}.ts`);
+  });
+}
+
+/**
+ * Whether the one that is named is there, for every route table, and otherwise that no table has one but the platform's
+ * own: AWS refuses a second route to the same addresses.
+ * @param endpoints all of the VPC's to S3
+ * @param setting where the environment names it
+ */
+export function judgeS3Gateway(
+  endpoints: readonly VpcEndpoint[],
+  { routeTableIds, s3GatewayId }: Pick<Existing, 'routeTableIds' | 's3GatewayId'>,
+  setting: string,
+): Finding {
+  const gateways = endpoints.filter(({ VpcEndpointType, State }) => VpcEndpointType === 'Gateway' && isThere(State));
+  if (s3GatewayId === undefined) {
+    const subject = `gateway of S3 for ${routeTableIds.join(', ')}`;
+    const taken = gateways.find(
+      (gateway) => !isOurs(gateway) && gateway.RouteTableIds?.some((id) => routeTableIds.includes(id)),
+    );
+    if (!taken) return good(subject, 'none but the platform’s own');
+    return wrong(subject, {
+      found: `${taken.VpcEndpointId} is there, for ${taken.RouteTableIds!.join(', ')}`,
+      expected: 'none, as the environment names none',
+      remedy: `you name it in ${setting}`,
+    });
+  }
+  const subject = `gateway of S3 ${s3GatewayId}`;
+  const expected = `a gateway of S3 in the VPC, for the route tables ${routeTableIds.join(', ')}`;
+  const named = gateways.find(({ VpcEndpointId }) => VpcEndpointId === s3GatewayId);
+  if (!named) return wrong(subject, { found: 'missing', expected, remedy: `you name another in ${setting}` });
+  const without = routeTableIds.filter((id) => !named.RouteTableIds?.includes(id));
+  if (without.length === 0) return good(subject, `is there, for ${routeTableIds.join(', ')}`);
+  const remedy = "the VPC's owners add these route tables to it";
+  return wrong(subject, { found: `is not for ${without.join(', ')}`, expected, remedy });
+}
+
+/** AWS tells of an endpoint for some time after it is gone. */
+function isThere(state: string | undefined): boolean {
+  return !/^delet/i.test(state ?? '');
+}
+
+/** Whether the platform made it, by an earlier apply. */
+function isOurs({ Tags }: VpcEndpoint): boolean {
+  return Tags?.some(({ Key, Value }) => Key === 'platform' && Value === names.platform) ?? false;
 }

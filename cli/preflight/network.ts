@@ -4,7 +4,7 @@ import type { Environment } from '../../envs/environment';
 import { checkExisting } from './existing-vpc';
 import { findings, good, wrong, type Finding } from './finding';
 import { checkPeers, readPeers } from './peers';
-import { overlap } from './ranges';
+import { overlap } from '../../modules/ranges';
 import { findVpc, rangesOf } from './vpcs';
 
 /** Address ranges and whose they are. */

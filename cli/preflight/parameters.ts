@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { GetParameterCommand, ParameterNotFound, SSMClient, type Parameter } from '@aws-sdk/client-ssm';
 import { SOURCE_ADDRESS } from '../../sources/address';
-import { isRange } from './ranges';
+import { isRange } from '../../modules/ranges';
 import { findings, good, wrong, type Finding } from './finding';
 
 /** The form of a value. */

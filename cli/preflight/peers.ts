@@ -4,7 +4,7 @@ import type { Environment } from '../../envs/environment';
 import { ownerPaths } from '../../modules/naming';
 import { findings, good, told, wrong, type Finding } from './finding';
 import { range, readWellFormed, vpcId as idOfVpc } from './parameters';
-import { contains } from './ranges';
+import { contains } from '../../modules/ranges';
 import { findVpc, rangesOf } from './vpcs';
 
 /** As its owners describe it; what they keep malformed or not at all is undefined, and told with the parameters. */

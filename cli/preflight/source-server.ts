@@ -120,19 +120,34 @@ async function checkFreeSlot(client: Client, subject: string): Promise<Finding> 
   return wrong(subject, { found, expected: 'a free one', remedy });
 }
 
-/** In megabytes; −1 is no limit. */
-export async function checkSlotLimit(client: Client, { source }: ResolvedContract): Promise<readonly Finding[]> {
+/** @param pageGiB how much log a source keeps when somebody is called */
+export async function checkSlotLimit(
+  client: Client,
+  { source }: ResolvedContract,
+  pageGiB: number,
+): Promise<readonly Finding[]> {
   const subject = `max_slot_wal_keep_size of ${source}`;
   return findings(subject, async () => {
     const { rows } = await client.query<{ megabytes: number }>(
       "select setting::int as megabytes from pg_settings where name = 'max_slot_wal_keep_size'",
     );
-    const { megabytes } = rows[0]!;
-    if (megabytes >= 0) return good(subject, `${megabytes} MB`);
+    return judgeSlotLimit(subject, rows[0]!.megabytes, pageGiB);
+  });
+}
+
+/** @param megabytes −1 is no limit */
+export function judgeSlotLimit(subject: string, megabytes: number, pageGiB: number): Finding {
+  const found = `${megabytes} MB`;
+  if (megabytes > pageGiB * 1024) return good(subject, found);
+  const limit = {
+    expected: `more than the ${pageGiB} GiB at which somebody is called, and less than half of the disk`,
+    remedy: 'its owners set it; where the disk is too small for that, you lower alarms.slotLagGiB',
+  };
+  if (megabytes < 0) {
     return told(subject, {
       found: 'no limit: when the platform stands still, the log grows until the disk is full',
-      expected: 'a limit',
-      remedy: 'its owners set one',
+      ...limit,
     });
-  });
+  }
+  return told(subject, { found: `${found}: the slot may be lost before anybody is called`, ...limit });
 }

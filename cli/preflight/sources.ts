@@ -8,19 +8,19 @@ import { checkRole, checkServer, checkSlot, checkSlotLimit } from './source-serv
 
 export async function checkSources(environment: Environment): Promise<readonly Finding[]> {
   const contracts = resolveContracts(environment);
-  return (await Promise.all(contracts.map((contract) => checkSource(environment.region, contract)))).flat();
+  return (await Promise.all(contracts.map((contract) => checkSource(environment, contract)))).flat();
 }
 
-async function checkSource(region: string, contract: ResolvedContract): Promise<readonly Finding[]> {
+async function checkSource(environment: Environment, contract: ResolvedContract): Promise<readonly Finding[]> {
   return findings(`source ${contract.source}`, async () => {
-    const client = await connectToSource(region, contract);
+    const client = await connectToSource(environment.region, contract);
     try {
       return [
         good(`source ${contract.source}`, 'answers, its certificate and host name verified'),
         ...(await checkServer(client, contract)),
         ...(await checkRole(client, contract)),
         ...(await checkSlot(client, contract)),
-        ...(await checkSlotLimit(client, contract)),
+        ...(await checkSlotLimit(client, contract, environment.alarms.slotLagGiB.page)),
         ...(await checkPublication(client, contract)),
         ...(await checkTables(client, contract)),
       ];

@@ -3,7 +3,6 @@ import { GetObjectCommand, NoSuchKey, S3Client } from '@aws-sdk/client-s3';
 import type { Environment } from '../../envs/environment';
 import { lakeBucket, names } from '../../modules/naming';
 import { icebergTables, type IcebergTable } from '../aws/iceberg-tables';
-import { FRONTIER } from '../verify/lake-freshness';
 
 export interface Freshness {
   readonly target: string;
@@ -30,6 +29,7 @@ export interface Bookmark {
 /** Of trackman_raw; it holds changes, not a state, and so has no frontier. */
 const CHANGE_LOG = 'changes';
 const BOOKMARK = 'trackman.bookmark.';
+const FRONTIER = 'trackman.frontier';
 const SERVING_FRONTIERS = `${names.prefixes.frontiers}${names.serving.identifier}.json`;
 
 /** Bookmarks of the change log and of the lake's tables. */
@@ -45,14 +45,22 @@ export async function readFreshness(
   bookmarks: readonly Bookmark[],
   now: number,
 ): Promise<Freshness[]> {
-  const promiseSeconds = environment.latency.promiseMinutes * 60;
+  return [
+    lakeFreshness(environment, bookmarks, now),
+    freshness(names.serving.identifier, await servingFrontier(environment), environment, now),
+  ];
+}
+
+/** The lake is as fresh as the table that is furthest behind. */
+export function lakeFreshness(
+  environment: Pick<Environment, 'latency'>,
+  bookmarks: readonly Bookmark[],
+  now: number,
+): Freshness {
   const tables = bookmarks.filter(({ table }) => table !== CHANGE_LOG);
   const known = tables.every(({ frontier }) => frontier !== null);
-  const lake = known ? earliest(tables.map(({ frontier }) => frontier!)) : null;
-  return [
-    freshness('lake', lake, promiseSeconds, now),
-    freshness(names.serving.identifier, await servingFrontier(environment), promiseSeconds, now),
-  ];
+  const frontier = known ? earliest(tables.map(({ frontier }) => frontier!)) : null;
+  return freshness('lake', frontier, environment, now);
 }
 
 function bookmarksOf({ name, properties }: IcebergTable): Bookmark[] {
@@ -80,7 +88,13 @@ function earliest(times: readonly string[]): string | null {
   return times.length === 0 ? null : times.reduce((a, b) => (Date.parse(a) <= Date.parse(b) ? a : b));
 }
 
-function freshness(target: string, frontier: string | null, promiseSeconds: number, now: number): Freshness {
+function freshness(
+  target: string,
+  frontier: string | null,
+  { latency }: Pick<Environment, 'latency'>,
+  now: number,
+): Freshness {
+  const promiseSeconds = latency.promiseMinutes * 60;
   const secondsBehind = frontier === null ? null : Math.round((now - Date.parse(frontier)) / 1000);
   return {
     target,

@@ -1,19 +1,14 @@
-/** How far behind the lake is: now − the frontier of the table furthest behind, as docs define freshness. */
 import type { Environment } from '../../envs/environment';
 import { names } from '../../modules/naming';
-import { icebergTables } from '../aws/iceberg-tables';
 import { FailedError } from '../errors';
+import { lakeFreshness, readBookmarks } from '../status/freshness';
 
-export const FRONTIER = 'trackman.frontier';
-
-/** Seconds; every Iceberg table of the lake must carry a frontier. */
-export async function lakeFreshnessSeconds({ region }: Pick<Environment, 'region'>): Promise<number> {
-  const tables = await icebergTables(region, names.databases.lake);
-  if (tables.length === 0) throw new FailedError(`${names.databases.lake} holds no table: run the pipeline first`);
-  const frontiers = tables.map(({ name, properties }) => {
-    const frontier = properties[FRONTIER];
-    if (frontier === undefined) throw new FailedError(`${name} carries no ${FRONTIER}: it was never published`);
-    return Date.parse(frontier);
-  });
-  return (Date.now() - Math.min(...frontiers)) / 1000;
+/** How far behind the lake is, in seconds, as `trackman status` tells it. @throws FailedError when nothing is known */
+export async function lakeFreshnessSeconds(environment: Environment): Promise<number> {
+  const { secondsBehind } = lakeFreshness(environment, await readBookmarks(environment), Date.now());
+  if (secondsBehind === null)
+    throw new FailedError(
+      `${names.databases.lake} has no frontier: a table, or all, was not published; run the pipeline`,
+    );
+  return secondsBehind;
 }

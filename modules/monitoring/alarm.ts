@@ -1,6 +1,8 @@
 import { CloudwatchMetricAlarm } from '@cdktf/provider-aws/lib/cloudwatch-metric-alarm';
 import { Construct } from 'constructs';
+import { isWhole, nameRule } from '../limits';
 import { names } from '../naming';
+import { checkRules, type Rule } from '../validation';
 import type { AlertTopic } from './topics';
 
 /** A metric of CloudWatch with all of its dimensions. */
@@ -30,6 +32,8 @@ export interface AlarmProps {
   readonly topic: AlertTopic;
 }
 
+const DAY_MINUTES = 24 * 60;
+
 /** An alarm over one metric that tells one topic when it goes off and when it is over. */
 export class Alarm extends Construct {
   readonly name: string;
@@ -37,6 +41,7 @@ export class Alarm extends Construct {
 
   constructor(scope: Construct, id: string, props: AlarmProps) {
     super(scope, id);
+    checkRules(`alarm ${props.name}`, rules(props), 'correct the module that makes it');
     const { metric, topic } = props;
     const alarm = new CloudwatchMetricAlarm(this, 'alarm', {
       alarmName: `${names.monitoring.alarmPrefix}${props.name}`,
@@ -58,4 +63,34 @@ export class Alarm extends Construct {
     this.name = alarm.alarmName;
     this.arn = alarm.arn;
   }
+}
+
+function rules({ name, threshold, periodMinutes, periods, datapoints }: AlarmProps): Rule[] {
+  return [
+    nameRule('name', name, 255 - names.monitoring.alarmPrefix.length),
+    {
+      name: 'threshold',
+      value: threshold,
+      holds: Number.isFinite(threshold),
+      expected: "a number in the metric's unit",
+    },
+    {
+      name: 'periodMinutes',
+      value: periodMinutes,
+      holds: isWhole(periodMinutes, 1, DAY_MINUTES),
+      expected: 'a whole number of minutes, a day at most',
+    },
+    {
+      name: 'periods',
+      value: periods,
+      holds: periods >= 1 && isWhole(periods * periodMinutes, 1, DAY_MINUTES),
+      expected: `as many as are a day at most: CloudWatch looks no further back than that`,
+    },
+    {
+      name: 'datapoints',
+      value: datapoints,
+      holds: isWhole(datapoints, 1, periods),
+      expected: `a whole number from 1 to its periods, ${periods}`,
+    },
+  ];
 }

@@ -1,6 +1,7 @@
 import { BudgetsBudget } from '@cdktf/provider-aws/lib/budgets-budget';
 import { Construct } from 'constructs';
 import { names } from '../naming';
+import { check } from '../validation';
 import type { AlertTopic } from './topics';
 
 export interface BudgetProps {
@@ -14,6 +15,12 @@ export interface BudgetProps {
 export class Budget extends Construct {
   constructor(scope: Construct, id: string, { monthlyUsd, page, ticket }: BudgetProps) {
     super(scope, id);
+    check(monthlyUsd > 0 && Number.isFinite(monthlyUsd), {
+      name: 'monthly budget',
+      value: monthlyUsd,
+      expected: 'more than 0 US dollars',
+      remedy: 'correct budget.monthlyUsd in the environment',
+    });
     const at = (notificationType: 'ACTUAL' | 'FORECASTED', threshold: number, topic: AlertTopic) => ({
       notificationType,
       threshold,

@@ -2,6 +2,7 @@ import { CloudwatchDashboard } from '@cdktf/provider-aws/lib/cloudwatch-dashboar
 import { Construct } from 'constructs';
 import { names, type Location } from '../naming';
 import type { Alarm, Metric } from './alarm';
+import type { FreshnessPromise } from './promise';
 import type { SlotLag } from './slot-lag';
 
 export interface DashboardProps {
@@ -11,12 +12,7 @@ export interface DashboardProps {
   /** Names of the rules, by which failures are counted. */
   readonly rules: readonly string[];
   readonly freshness: { readonly lake: Metric; readonly serving: Metric };
-  /** In minutes. */
-  readonly promise: {
-    readonly promiseMinutes: number;
-    readonly lakeWarnMinutes: number;
-    readonly servingWarnMinutes: number;
-  };
+  readonly promise: FreshnessPromise;
   /** Names of the jobs whose run times are shown. */
   readonly jobs: readonly string[];
   readonly slotLags: readonly SlotLag[];

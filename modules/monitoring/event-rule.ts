@@ -2,8 +2,9 @@ import { CloudwatchEventRule } from '@cdktf/provider-aws/lib/cloudwatch-event-ru
 import { CloudwatchEventTarget } from '@cdktf/provider-aws/lib/cloudwatch-event-target';
 import { Construct } from 'constructs';
 import type { Crawler } from '../crawler';
+import { nameRule } from '../limits';
 import type { GlueJob } from '../pipeline/glue-job';
-import { check } from '../validation';
+import { check, checkRules } from '../validation';
 import type { AlertTopic } from './topics';
 
 export interface EventRuleProps {
@@ -19,6 +20,7 @@ export class EventRule extends Construct {
 
   constructor(scope: Construct, id: string, { name, description, pattern, topic }: EventRuleProps) {
     super(scope, id);
+    checkRules('an event rule', [nameRule('name', name, 64)], 'correct it in modules/naming.ts');
     const rule = new CloudwatchEventRule(this, 'rule', { name, description, eventPattern: JSON.stringify(pattern) });
     new CloudwatchEventTarget(this, 'target', {
       rule: rule.name,

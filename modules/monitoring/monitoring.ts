@@ -5,15 +5,18 @@ import type { Crawler } from '../crawler';
 import type { GlueSecurity } from '../glue-security';
 import type { Key } from '../key';
 import { grantMetrics } from '../metrics';
+import { BOUNDS, isWhole } from '../limits';
 import { names, type Location } from '../naming';
 import type { JobArtifacts } from '../pipeline/artifacts';
 import type { GlueJob } from '../pipeline/glue-job';
 import type { ServingDb } from '../serving-db';
+import { checkRules, type Rule } from '../validation';
 import { Alarm, type Metric } from './alarm';
 import { Budget } from './budget';
 import { Dashboard } from './dashboard';
 import { EventRule, failedCrawls, failedRuns, lateRuns } from './event-rule';
 import { Freshness, FRESHNESS_MINUTES } from './freshness';
+import { promiseRules, slotLagRule, type FreshnessPromise } from './promise';
 import { slotLags, type SlotLag } from './slot-lag';
 import { AlertTopic } from './topics';
 
@@ -41,11 +44,7 @@ export interface MonitoringProps {
   /** Time between two starts of the pipeline, in minutes. */
   readonly pipelineMinutes: number;
   /** The promise of freshness, and from when on its targets are late; in minutes. */
-  readonly promise: {
-    readonly promiseMinutes: number;
-    readonly lakeWarnMinutes: number;
-    readonly servingWarnMinutes: number;
-  };
+  readonly promise: FreshnessPromise;
   /** Who is told: e-mail addresses and https URLs. */
   readonly subscribers: { readonly page: readonly string[]; readonly ticket: readonly string[] };
   readonly limits: {
@@ -75,6 +74,7 @@ export class Monitoring extends Construct {
 
   constructor(scope: Construct, id: string, props: MonitoringProps) {
     super(scope, id);
+    checkRules('monitoring', rules(props), 'correct latency or alarms in the environment');
     const { location, key, servingDb, limits } = props;
     const topic = (kind: 'page' | 'ticket', displayName: string): AlertTopic =>
       new AlertTopic(this, kind, {
@@ -223,6 +223,21 @@ export class Monitoring extends Construct {
       rule(rules.crawlerFailed, 'A crawl failed or could not be started.', failedCrawls(crawler), this.ticket),
     ];
   }
+}
+
+function rules({ promise, limits }: MonitoringProps): Rule[] {
+  const { slotLagGiB, freeStorageGiB, cpuPercent } = limits;
+  return [
+    ...promiseRules(promise),
+    slotLagRule(slotLagGiB),
+    { name: 'freeStorageGiB', value: freeStorageGiB, holds: freeStorageGiB > 0, expected: 'more than 0 GiB' },
+    {
+      name: 'cpuPercent',
+      value: cpuPercent,
+      holds: isWhole(cpuPercent, ...BOUNDS.cpuPercent),
+      expected: `from ${BOUNDS.cpuPercent.join(' to ')} percent: above 100 nothing ever is`,
+    },
+  ];
 }
 
 function ofRds({ identifier }: Pick<ServingDb, 'identifier'>, name: string): Metric {

@@ -3,9 +3,10 @@ import { SnsTopicPolicy } from '@cdktf/provider-aws/lib/sns-topic-policy';
 import { SnsTopicSubscription } from '@cdktf/provider-aws/lib/sns-topic-subscription';
 import { Construct } from 'constructs';
 import type { Key } from '../key';
+import { areDifferent, protocolOf } from '../limits';
 import { arn, type Location } from '../naming';
-import { policyDocument, type Conditions, type Statement } from '../policy';
-import { check } from '../validation';
+import { policyDocument, tlsOnly, type Conditions, type Statement } from '../policy';
+import { check, checkRules } from '../validation';
 
 export interface AlertTopicProps {
   readonly name: string;
@@ -27,7 +28,27 @@ export class AlertTopic extends Construct {
 
   constructor(scope: Construct, id: string, props: AlertTopicProps) {
     super(scope, id);
-    const { name, location, key } = props;
+    const { name, displayName, location, key, subscribers } = props;
+    checkRules(
+      `topic ${name}`,
+      [
+        {
+          name: 'name',
+          value: name,
+          holds: /^[\w-]{1,256}$/.test(name),
+          expected: 'at most 256 letters, digits, hyphens and underscores',
+        },
+        {
+          name: 'displayName',
+          value: displayName,
+          holds: displayName.length <= 100,
+          expected: 'at most 100 characters',
+        },
+        // SNS has one subscription an address: two resources would be one, and the first to go takes it along.
+        { name: 'subscribers', value: subscribers, holds: areDifferent(subscribers), expected: 'each of them once' },
+      ],
+      'correct alarms.page or alarms.ticket of the environment, or the names in modules/naming.ts',
+    );
     // By name, not by reference: the key's policy names the topic, and the topic names the key.
     const topicArn = arn('sns', location, name);
     for (const service of [CLOUDWATCH, BUDGETS, EVENTS]) {
@@ -36,13 +57,13 @@ export class AlertTopic extends Construct {
     }
     const topic = new SnsTopic(this, 'topic', {
       name,
-      displayName: props.displayName,
+      displayName,
       // Without a key of ours there is none: the one that AWS manages for SNS lets no other service publish.
       kmsMasterKeyId: key.arn,
     });
     new SnsTopicPolicy(this, 'policy', { arn: topic.arn, policy: policy(topicArn, location.account) });
-    for (const [number, endpoint] of props.subscribers.entries()) {
-      const protocol = protocolOf(endpoint, name);
+    for (const [number, endpoint] of subscribers.entries()) {
+      const protocol = checkedProtocol(endpoint, name);
       new SnsTopicSubscription(this, `subscriber-${number}`, { topicArn: topic.arn, protocol, endpoint });
     }
     this.arn = topic.arn;
@@ -63,19 +84,13 @@ function policy(topic: string, account: string): string {
     allow(BUDGETS, ofThisAccount),
     // EventBridge does not say for whom it publishes: a condition would keep every rule out, and nobody be told.
     allow(EVENTS),
-    {
-      Effect: 'Deny',
-      Principal: '*',
-      Action: 'sns:Publish',
-      Resource: topic,
-      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-    },
+    tlsOnly('sns:Publish', topic),
   ]);
 }
 
-function protocolOf(endpoint: string, topic: string): 'https' | 'email' {
-  const protocol = endpoint.startsWith('https://') ? 'https' : 'email';
-  check(protocol === 'https' || /^[^@\s/]+@[^@\s/]+$/.test(endpoint), {
+function checkedProtocol(endpoint: string, topic: string): 'https' | 'email' {
+  const protocol = protocolOf(endpoint);
+  check(protocol !== undefined, {
     name: `subscriber of topic ${topic}`,
     value: endpoint,
     expected: 'an e-mail address or a URL that begins with https://',

@@ -2,8 +2,9 @@ import { GlueJob as GlueJobResource, type GlueJobConfig } from '@cdktf/provider-
 import { Construct } from 'constructs';
 import type { GlueConnection } from '../glue-connection';
 import type { GlueSecurity } from '../glue-security';
+import { BOUNDS, isWhole, LONGEST_BUDGET_MINUTES, nameRule, STOP_AT_BUDGETS } from '../limits';
 import { Role } from '../role';
-import { check } from '../validation';
+import { check, checkRules, type Rule } from '../validation';
 
 /** What a job runs on. */
 export type Engine =
@@ -33,8 +34,6 @@ export interface GlueJobProps {
   readonly security: GlueSecurity;
 }
 
-const STOP_AT_BUDGETS = 3;
-
 /** A Glue job under a role of its own, one run at a time. */
 export class GlueJob extends Construct {
   readonly name: string;
@@ -42,6 +41,11 @@ export class GlueJob extends Construct {
 
   constructor(scope: Construct, id: string, props: GlueJobProps) {
     super(scope, id);
+    checkRules(
+      `job ${props.name}`,
+      rules(props),
+      'correct latency or sparkJobs in the environment, or the module that makes it',
+    );
     for (const name of Object.keys(props.arguments)) {
       check(name.startsWith('--'), {
         name: `argument of job ${props.name}`,
@@ -76,6 +80,24 @@ export class GlueJob extends Construct {
       dependsOn: props.security.keepLogs(spark ? 'jobs' : 'python-jobs', this.role, props.roleName),
     }).name;
   }
+}
+
+function rules({ name, engine, budgetMinutes, retries, script }: GlueJobProps): Rule[] {
+  const rules = [
+    nameRule('name', name, 255),
+    { name: 'script', value: script, holds: script.startsWith('s3://'), expected: 'an S3 URI' },
+    {
+      name: 'budgetMinutes',
+      value: budgetMinutes,
+      holds: isWhole(budgetMinutes, 1, LONGEST_BUDGET_MINUTES),
+      expected: `a whole number of minutes from 1 to ${LONGEST_BUDGET_MINUTES}: a run is ended after ${STOP_AT_BUDGETS} times that`,
+    },
+    { name: 'retries', value: retries, holds: isWhole(retries, 0, 10), expected: 'a whole number from 0 to 10' },
+  ];
+  if (engine.kind === 'python-shell') return rules;
+  const { workers } = engine;
+  const expected = `a whole number from ${BOUNDS.workers.join(' to ')}, the driver included`;
+  return [...rules, { name: 'workers', value: workers, holds: isWhole(workers, ...BOUNDS.workers), expected }];
 }
 
 function onEngine({

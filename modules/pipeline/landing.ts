@@ -4,8 +4,10 @@ import { GlueTrigger } from '@cdktf/provider-aws/lib/glue-trigger';
 import { GlueWorkflow } from '@cdktf/provider-aws/lib/glue-workflow';
 import { Construct } from 'constructs';
 import type { Bucket } from '../bucket';
+import { isFolder, nameRule } from '../limits';
 import { Role } from '../role';
 import { cronExpression, type Schedule } from '../schedule';
+import { checkRules } from '../validation';
 import type { GlueJob } from './glue-job';
 
 export interface LandingProps {
@@ -43,6 +45,20 @@ export class Landing extends Construct {
   ) {
     super(scope, id);
     const { bucket, prefixes, schedule, rules } = props;
+    checkRules(
+      `workflow ${props.workflow}`,
+      [
+        nameRule('rules.objects', rules.objects, 64),
+        nameRule('rules.schedule', rules.schedule, 64),
+        {
+          name: 'prefixes',
+          value: prefixes,
+          holds: prefixes.length > 0 && prefixes.every(isFolder),
+          expected: 'one or more folders, each a path that ends in a slash',
+        },
+      ],
+      'change it in modules/naming.ts',
+    );
     const workflow = new GlueWorkflow(this, 'workflow', {
       name: props.workflow,
       description: 'From the landing zone to the lake',

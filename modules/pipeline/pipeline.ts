@@ -5,9 +5,11 @@ import type { Bucket } from '../bucket';
 import type { GlueConnection } from '../glue-connection';
 import type { GlueSecurity } from '../glue-security';
 import { names } from '../naming';
+import { BOUNDS, isWhole } from '../limits';
 import { cronExpression, type Schedule } from '../schedule';
 import type { Secret } from '../secret';
 import type { ServingDb } from '../serving-db';
+import { check } from '../validation';
 import type { JobArtifacts } from './artifacts';
 import { GlueJob, type Engine, type GlueJobProps } from './glue-job';
 import { Landing } from './landing';
@@ -48,7 +50,13 @@ export class Pipeline extends Construct {
 
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
-    const { artifacts, security, schedules, landing } = props;
+    const { artifacts, security, schedules, landing, snapshotDays } = props;
+    check(isWhole(snapshotDays, ...BOUNDS.snapshotDays), {
+      name: 'snapshotDays of the pipeline',
+      value: snapshotDays,
+      expected: `a whole number of days from ${BOUNDS.snapshotDays.join(' to ')}`,
+      remedy: 'correct lake.snapshotDays in the environment',
+    });
     const made = Object.entries(definitions(props)).map(([job, definition]) => {
       const name = names.jobs[job as Job];
       const settings = { name, roleName: names.roles[job as Job], script: artifacts.script(name), security };

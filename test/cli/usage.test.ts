@@ -1,5 +1,6 @@
 /** The compiled `trackman` as a shell sees it: exit codes and where it prints. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 
 const main = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
@@ -35,3 +36,14 @@ test('an environment’s values are lines that a workflow takes as outputs, or J
   expect(trackman('environment', 'prod')).toEqual({ status: 0, stdout: lines.join(''), stderr: '' });
   expect(JSON.parse(trackman('environment', 'prod', '--json').stdout)).toEqual(values);
 });
+
+test.each([['environment', 'prod'], ['--help'], ['local', 'status']])(
+  'a reader who leaves early (`trackman %s %s | head`) is no failure, and nothing is said of it',
+  async (...argv) => {
+    const child = spawn(process.execPath, [main, ...argv.filter(Boolean)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    expect([await once(child, 'close'), stderr]).toEqual([[0, null], '']);
+  },
+);

@@ -177,22 +177,42 @@ test.each(environments)(
   3 * MINUTE,
 );
 
-test.each(environments.filter(({ deletionProtection }) => deletionProtection))(
-  '$name refuses the removal of what holds data',
-  async (environment) => {
+const protectedTypes = [
+  'aws_s3_bucket',
+  'aws_db_instance',
+  'aws_glue_catalog_database',
+  'aws_secretsmanager_secret',
+  'aws_redshiftserverless_namespace',
+];
+
+/** Terraform's options for a plan that would replace every resource of the protected types. */
+function replacements(directory: string): string[] {
+  const { resource } = JSON.parse(readFileSync(join(directory, 'cdk.tf.json'), 'utf8')) as {
+    resource: Record<string, Record<string, unknown>>;
+  };
+  return protectedTypes.flatMap((type) => Object.keys(resource[type]!).map((name) => `-replace=${type}.${name}`));
+}
+
+const destructions = [
+  { of: 'removal', options: () => ['-destroy'] },
+  { of: 'replacement', options: replacements },
+];
+
+test.each(
+  environments
+    .filter(({ deletionProtection }) => deletionProtection)
+    .flatMap((environment) => destructions.map((each) => ({ environment, name: environment.name, ...each }))),
+)(
+  '$name refuses the $of of what holds data',
+  async ({ environment, options }) => {
     const directory = directoryOf(stackName(environment));
-    const destroy = aws.terraform(directory, administrator(environment), 'plan', '-destroy', '-lock=false');
-    const refusal = await destroy.then(
-      () => 'nothing was refused',
-      (error: { stderr: string }) => error.stderr,
-    );
-    for (const type of [
-      'aws_s3_bucket',
-      'aws_db_instance',
-      'aws_glue_catalog_database',
-      'aws_secretsmanager_secret',
-      'aws_redshiftserverless_namespace',
-    ]) {
+    const refusal = await aws
+      .terraform(directory, administrator(environment), 'plan', '-lock=false', ...options(directory))
+      .then(
+        () => 'nothing was refused',
+        (error: { stderr: string }) => error.stderr,
+      );
+    for (const type of protectedTypes) {
       expect(refusal).toMatch(
         new RegExp(`Instance cannot be destroyed\\s+on cdk.tf.json line \\d+, in resource\\.${type}:`),
       );

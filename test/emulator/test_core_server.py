@@ -8,6 +8,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -141,6 +143,32 @@ def test_wrong_administration_is_refused(emulator, path, body, status, named):
     answer = administer(emulator, path, body)
     assert answer[0] == status
     assert named in answer[1]["error"]
+
+
+@contextmanager
+def connected(emulator: Emulator, *request: str) -> Iterator[socket.socket]:
+    """A connection on which the lines of a request's head were sent."""
+    host, port = emulator.endpoint.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall("\r\n".join([*request, f"Host: {host}:{port}", "", ""]).encode())
+        yield connection
+
+
+def test_an_answer_arrives_in_one_piece(emulator):
+    for _ in range(50):  # two pieces are sometimes received together
+        with connected(emulator, "GET /_emulator/schedules HTTP/1.1") as connection:
+            piece = connection.recv(1 << 16)
+        assert piece.startswith(b"HTTP/1.1 200 OK")
+        assert piece.endswith(b'\r\n\r\n{"enabled": false}')
+
+
+def test_who_asks_before_sending_a_body_is_told_to_go_on(emulator):
+    body = b'{"enabled": false}'
+    head = ["POST /_emulator/schedules HTTP/1.1", "Expect: 100-continue", f"Content-Length: {len(body)}"]
+    with connected(emulator, *head) as connection:
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+        connection.sendall(body)
+        assert connection.recv(1 << 16).endswith(b"\r\n\r\n" + body)
 
 
 def run_emulator(*arguments: str | Path) -> subprocess.CompletedProcess:

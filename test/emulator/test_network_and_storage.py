@@ -149,6 +149,27 @@ def test_a_service_that_takes_a_role_is_in_the_request_log(emulator: Emulator) -
     assert (taken[-1]["principal"], taken[-1]["role"]) == ("vpc-flow-logs.amazonaws.com", None)
 
 
+# --- Endpoints and rules
+
+
+def test_a_route_table_has_one_gateway_to_a_service(emulator: Emulator) -> None:
+    ec2 = emulator.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    first, second = (ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2))
+
+    def gateway(*tables: str) -> dict[str, Any]:
+        service = f"com.amazonaws.{REGION}.s3"
+        return {"VpcId": vpc, "ServiceName": service, "VpcEndpointType": "Gateway", "RouteTableIds": list(tables)}
+
+    made = ec2.create_vpc_endpoint(**gateway(first))["VpcEndpoint"]["VpcEndpointId"]
+    refused = refusal(ec2.create_vpc_endpoint, **gateway(second, first))
+    assert refused["Code"] == "RouteAlreadyExists"
+    assert f"route table {first} already has a route with destination-prefix-list-id pl-" in refused["Message"]
+    ec2.create_vpc_endpoint(**gateway(second))
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
+    ec2.create_vpc_endpoint(**gateway(first))
+
+
 def test_a_rule_keeps_its_description_whatever_it_leads_to(emulator: Emulator) -> None:
     ec2 = emulator.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.6.0.0/16")["Vpc"]["VpcId"]

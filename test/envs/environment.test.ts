@@ -2,7 +2,12 @@ import { defaults } from '../../envs/defaults';
 import { environments } from '../../envs';
 import { defineEnvironment } from '../../envs/environment';
 
-const minimal = { name: 'test', account: '123456789012', network: { cidr: '10.9.0.0/16' } };
+const minimal = {
+  name: 'test',
+  account: '123456789012',
+  network: { cidr: '10.9.0.0/16' },
+  alarms: { page: ['on-call@example.com'] },
+};
 
 /** Deltas as somebody who is not held by types might write them. */
 const define = (deltas: object) => defineEnvironment({ ...minimal, ...deltas });
@@ -12,6 +17,7 @@ test('an environment that says nothing else has the defaults', () => {
     ...defaults,
     ...minimal,
     network: { ...defaults.network, ...minimal.network },
+    alarms: { ...defaults.alarms, ...minimal.alarms },
   });
   expect(defineEnvironment(minimal)).toMatchObject({
     region: 'eu-central-1',
@@ -89,11 +95,36 @@ test.each([
   ],
   [
     { schedules: { crawl: { everyMinutes: 45 } } },
-    'schedules.crawl of environment test is {"everyMinutes":45,"offsetMinutes":0}: expected a period that divides the hour',
+    'schedules.crawl of environment test is {"everyMinutes":45,"offsetMinutes":0}: expected a period of at least 5 minutes that divides the hour, or whole hours',
   ],
   [
     { latency: { ingestMinutes: 20 } },
     'latency.promiseMinutes of environment test is 60: expected at least 30 + 2 + 20 + 8 + 10 = 70 minutes',
+  ],
+  [
+    { latency: { startMinutes: 15 } },
+    'latency.promiseMinutes of environment test is 60: expected at least 30 + 15 + 8 + 8 + 10 = 71 minutes',
+  ],
+  [
+    { latency: { retryMinutes: 13 } },
+    'latency.promiseMinutes of environment test is 60: expected at least 30 + 2 + 8 + 8 + 13 = 61 minutes',
+  ],
+  [
+    { latency: { startMinutes: 8 } },
+    'latency.lakeWarnMinutes of environment test is 45: expected at least 30 + 8 + 8 = 46 minutes',
+  ],
+  [
+    { latency: { publishMinutes: 13 } },
+    'latency.servingWarnMinutes of environment test is 52: expected at least 30 + 2 + 8 + 13 = 53 minutes',
+  ],
+  [
+    { latency: { servingWarnMinutes: 60 } },
+    'latency.servingWarnMinutes of environment test is 60: expected less than the promised 60 minutes',
+  ],
+  [
+    { latency: { promiseMinutes: 1440, ingestMinutes: 161 } },
+    'latency.ingestMinutes of environment test is 161: expected a whole number of minutes (a run is ended after 3 ' +
+      'times that, and none after 480) from 1 to 160',
   ],
   [
     { network: { zones: ['a', 'a', 'b'] } },
@@ -109,19 +140,19 @@ test.each([
   ],
   [
     { network: { cidr: '10.9.0.0/24' } },
-    'network.cidr of environment test is "10.9.0.0/24": expected an address range of /16 to /20',
+    'network.cidr of environment test is "10.9.0.0/24": expected an address range of /16 to /20, such as 10.40.0.0/16',
   ],
   [
     { network: { cidr: '10.9.0.0' } },
-    'network.cidr of environment test is "10.9.0.0": expected an address range such as 10.40.0.0/16',
+    'network.cidr of environment test is "10.9.0.0": expected an address range of /16 to /20, such as 10.40.0.0/16',
   ],
   [
     { network: { zones: ['a', 'b'] } },
-    'network.zones of environment test is ["a","b"]: expected three availability zones',
+    'network.zones of environment test is ["a","b"]: expected three different availability zones',
   ],
   [
     { network: { endpointZones: ['d'] } },
-    'network.endpointZones of environment test is ["d"]: expected some of the zones a, b, c',
+    'network.endpointZones of environment test is ["d"]: expected some of the zones a, b, c, each once',
   ],
   [
     { network: { endpoints: ['sqs'] } },
@@ -134,7 +165,7 @@ test.each([
         cidr: undefined,
       },
     },
-    'network.existing.subnetIds of environment test is ["subnet-1","subnet-2"]: expected three subnets, one in each zone',
+    'network.existing.subnetIds of environment test is ["subnet-1","subnet-2"]: expected the ids of three subnets, one in each zone',
   ],
   [{ logs: { retentionDays: 10 } }, 'logs.retentionDays of environment test is 10: expected one of 1, 3, 5, 7, 14,'],
   [
@@ -143,11 +174,28 @@ test.each([
   ],
   [
     { warehouse: { baseCapacityRpu: 12 } },
-    'warehouse.baseCapacityRpu of environment test is 12: expected 4, or a multiple of 8 up to 512',
+    'warehouse.baseCapacityRpu of environment test is 12: expected 4, or a multiple of 8 from 8 to 512 RPU',
   ],
   [
     { alarms: { page: ['http://x.example'] } },
     'alarms.page.0 of environment test is "http://x.example": expected an e-mail address or an https:// URL',
+  ],
+  [
+    { alarms: { page: [] } },
+    'alarms.page of environment test is []: expected at least one e-mail address or https:// URL: where ' +
+      'deletionProtection is true, somebody is called when the promise is broken; set it in envs/test.ts',
+  ],
+  [
+    { alarms: { ...minimal.alarms, slotLagGiB: { ticket: 50 } } },
+    'alarms.slotLagGiB of environment test is {"ticket":50,"page":50}: expected a ticket at more than 0 GiB, and a page',
+  ],
+  [
+    { servingDb: { clientCidrs: ['10.8.1.0/16'] } },
+    'servingDb.clientCidrs.0 of environment test is "10.8.1.0/16": expected an address range of /8 to /32',
+  ],
+  [
+    { warehouse: { baseCapacityRpu: 64 } },
+    'warehouse.maxCapacityRpu of environment test is 32: expected a multiple of 8 from baseCapacityRpu, 64, to 512 RPU',
   ],
   [{ tags: { owner: '' } }, 'tags.owner of environment test is "": expected a text of 1 to 256 characters'],
   [
@@ -156,6 +204,10 @@ test.each([
   ],
 ])('%j is refused', (deltas, message) => {
   expect(() => define(deltas)).toThrow(message);
+});
+
+test('an environment whose data may be lost may have nobody to call', () => {
+  expect(define({ deletionProtection: false, alarms: {} }).alarms.page).toEqual([]);
 });
 
 test('everything that is wrong is said at once', () => {

@@ -11,6 +11,7 @@ const access = synthesizeAccess(dev);
 const inExistingVpc = defineEnvironment({
   name: 'dev',
   account: '111111111111',
+  deletionProtection: false,
   network: {
     existing: {
       vpcId: 'vpc-0123456789abcdef0',

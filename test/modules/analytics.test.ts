@@ -52,6 +52,7 @@ test('a query that may scan more than its workgroup lets it is refused', () => {
     name: 'small',
     account: '333333333333',
     network: { cidr: '10.53.0.0/16' },
+    alarms: { page: ['on-call@example.com'] },
     analytics: { maxScannedBytes: 50_000_000 },
   });
   expect(() => synthesize(small)).toThrow(

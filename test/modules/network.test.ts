@@ -166,6 +166,19 @@ describe('an existing VPC', () => {
     );
   });
 
+  test('keeps the way to S3 that its owners made', () => {
+    const joined = synthesize({
+      ...dev,
+      network: { ...network, existing: { ...existing, s3GatewayId: 'vpce-0a1b' } },
+    });
+    expect(Object.keys(endpoints(joined))).not.toContain('s3');
+    expect(joined.dataSource('aws_vpc_endpoint', 'vpce-0a1b')).toBeDefined();
+    expect(rules(joined, 'egress', GLUE)).toContainEqual({
+      ports: [443, 443],
+      peer: expect.stringMatching(/^\$\{data\.aws_vpc_endpoint\.[\w-]+\.prefix_list_id\}$/),
+    });
+  });
+
   test('has endpoints only where it is said', () => {
     const bare = synthesize({
       ...dev,

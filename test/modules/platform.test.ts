@@ -1,8 +1,14 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import project from '../../cdktf.json';
 import { environments } from '../../envs';
 import { dev } from '../../envs/dev';
-import { defineEnvironment, type Environment } from '../../envs/environment';
+import type { Environment } from '../../envs/environment';
 import { prod } from '../../envs/prod';
 import { staging } from '../../envs/staging';
+import { projectRoot } from '../../modules/project';
 import { synthesize, type Configuration } from './synthesized';
 
 /** Pinned here, not computed: a state key or a name that changes loses or replaces what it stands for. */
@@ -15,6 +21,11 @@ const STATES = {
   },
   prod: { bucket: 'trackman-state-prod-333333333333', key: 'trackman-prod/terraform.tfstate', account: '333333333333' },
 };
+
+/** Below /aws-glue/: where Glue logs to, for each job's role. */
+function logsOf(writer: string, jobs: readonly string[]): string[] {
+  return jobs.flatMap((job) => ['error', 'output'].map((part) => `${writer}/trackman-role/trackman-${job}/${part}`));
+}
 
 describe.each(environments)('the stack of $name', (environment) => {
   const platform = synthesize(environment);
@@ -89,6 +100,62 @@ describe.each(environments)('the stack of $name', (environment) => {
     ['aws_athena_named_query', ['busiest_hours', 'club_distances', 'longest_drives']],
     ['aws_iam_policy', ['trackman-analysts']],
     ['aws_kms_alias', ['alias/trackman']],
+    ['aws_vpc', ['trackman']],
+    ['aws_security_group', ['endpoints', 'glue', 'serving-db', 'warehouse'].map((each) => `trackman-${each}`)],
+    ['aws_db_subnet_group', ['dataengineering-db']],
+    ['aws_db_parameter_group', ['dataengineering-db']],
+    ['aws_redshiftserverless_namespace', ['trackman']],
+    ['aws_redshiftserverless_workgroup', ['trackman']],
+    ['aws_sns_topic', ['trackman-page', 'trackman-ticket']],
+    ['aws_cloudwatch_dashboard', ['trackman']],
+    ['aws_budgets_budget', ['trackman']],
+    [
+      'aws_cloudwatch_metric_alarm',
+      [
+        'dataengineering-db-cpu-high',
+        'dataengineering-db-late',
+        'dataengineering-db-promise-broken',
+        'dataengineering-db-storage-low',
+        'lake-late',
+        'lake-promise-broken',
+        'slot-confirmed-lag-critical-trackman-backend',
+        'slot-confirmed-lag-high-trackman-backend',
+        'slot-restart-lag-critical-trackman-backend',
+        'slot-restart-lag-high-trackman-backend',
+      ].map((each) => `trackman-${each}`),
+    ],
+    [
+      'aws_iam_role',
+      [
+        'analyst',
+        'crawler',
+        ...(name === 'dev' ? [] : ['database-monitoring']), // dev has no metrics of the operating system
+        'freshness',
+        'ingest',
+        'ingest-files',
+        'landing-events',
+        'maintain',
+        'migrate',
+        'publish',
+        'spectrum',
+      ].map((each) => `trackman-${each}`),
+    ],
+    [
+      'aws_cloudwatch_log_group',
+      [
+        ...[
+          'crawlers-role/trackman-crawler-trackman',
+          ...logsOf('jobs', ['ingest', 'ingest-files', 'maintain', 'publish']),
+        ],
+        ...logsOf('python-jobs', ['freshness', 'migrate']),
+      ]
+        .map((each) => `/aws-glue/${each}`)
+        .concat(
+          ['postgresql', 'upgrade'].map((each) => `/aws/rds/instance/dataengineering-db/${each}`),
+          ['connectionlog', 'useractivitylog', 'userlog'].map((each) => `/aws/redshift/trackman/${each}`),
+        )
+        .sort(),
+    ],
   ])('%s names are pinned', (type, names) => {
     expect(platform.names(type)).toEqual(names);
   });
@@ -152,26 +219,68 @@ describe('what holds data', () => {
   });
 });
 
-test('a fourth environment is one file, and one line in envs/index.ts', () => {
-  const qa = defineEnvironment({
-    name: 'qa',
-    account: '444444444444',
-    region: 'eu-west-1',
-    network: { cidr: '10.44.0.0/16' },
+describe('a fourth environment is one file, and its place in envs/index.ts', () => {
+  let checkout: string;
+
+  beforeAll(() => {
+    checkout = mkdtempSync(join(tmpdir(), 'checkout-'));
+    const copied = ['main.ts', 'cdktf.json', 'tsconfig.json', 'envs'];
+    for (const entry of readdirSync(projectRoot)) {
+      if (!copied.includes(entry)) symlinkSync(join(projectRoot, entry), join(checkout, entry));
+    }
+    for (const entry of copied) cpSync(join(projectRoot, entry), join(checkout, entry), { recursive: true });
   });
-  const platform = synthesize(qa);
-  expect(platform.terraform['backend']).toMatchObject({
-    s3: {
-      bucket: 'trackman-state-qa-444444444444',
-      key: 'trackman-qa/terraform.tfstate',
-      region: 'eu-west-1',
-      allowed_account_ids: ['444444444444'],
-    },
-  });
-  const types = synthesize({ ...staging, alarms: qa.alarms }).types(); // nobody subscribes until it is said who
-  expect(platform.types()).toEqual(types);
-  for (const type of ['aws_glue_catalog_database', 'aws_glue_job', 'aws_athena_workgroup', 'aws_iam_role']) {
-    expect(platform.names(type)).toEqual(synthesize(staging).names(type));
+
+  afterAll(() => rmSync(checkout, { recursive: true }));
+
+  /** What the app of cdktf.json makes of the checkout: stack → configuration. */
+  function synthesizeApp(): Map<string, string> {
+    const out = join(checkout, 'out');
+    const env = { ...process.env, CDKTF_OUTDIR: out, CDKTF_CONTEXT_JSON: JSON.stringify(project.context) };
+    execFileSync(process.execPath, project.app.split(' ').slice(1), { cwd: checkout, env, stdio: 'pipe' });
+    return new Map(
+      readdirSync(join(out, 'stacks')).map((stack) => [
+        stack,
+        readFileSync(join(out, 'stacks', stack, 'cdk.tf.json'), 'utf8'),
+      ]),
+    );
   }
-  expect(JSON.stringify(platform)).not.toMatch(/333333333333|222222222222|111111111111|eu-central-1/);
+
+  test('its stacks are there, of its own account, and no other has changed', () => {
+    const before = synthesizeApp();
+    writeFileSync(
+      join(checkout, 'envs/qa.ts'),
+      `import { defineEnvironment } from './environment';
+
+export const qa = defineEnvironment({
+  name: 'qa',
+  account: '444444444444',
+  region: 'eu-west-1',
+  network: { cidr: '10.44.0.0/16' },
+  alarms: { page: ['data-engineering@example.com'], ticket: ['data-engineering@example.com'] },
+});
+`,
+    );
+    const index = join(checkout, 'envs/index.ts');
+    const text = readFileSync(index, 'utf8').replace('[dev, staging,', '[dev, qa, staging,');
+    writeFileSync(index, `import { qa } from './qa';\n${text}`);
+
+    const after = synthesizeApp();
+    expect([...after.keys()].filter((stack) => !before.has(stack))).toEqual(['trackman-access-qa', 'trackman-qa']);
+    for (const [stack, configuration] of before) expect(after.get(stack)).toBe(configuration);
+    const qa = after.get('trackman-qa')!;
+    const { terraform, resource } = JSON.parse(qa) as Record<string, Configuration>;
+    expect(terraform).toMatchObject({
+      backend: {
+        s3: {
+          bucket: 'trackman-state-qa-444444444444',
+          key: 'trackman-qa/terraform.tfstate',
+          region: 'eu-west-1',
+          allowed_account_ids: ['444444444444'],
+        },
+      },
+    });
+    expect(Object.keys(resource!).sort()).toEqual(synthesize(staging).types().sort());
+    expect(qa + after.get('trackman-access-qa')!).not.toMatch(/333333333333|222222222222|111111111111|eu-central-1/);
+  });
 });

@@ -194,7 +194,7 @@ describe('dataengineering-db', () => {
   test('is not without backups', () => {
     const careless = { ...dev, servingDb: { ...dev.servingDb, backupDays: 0 } };
     expect(() => synthesize(careless)).toThrow(
-      'backupDays of dataengineering-db is 0: expected at least 1 day: 0 switches backups off',
+      'backupDays of dataengineering-db is 0: expected from 1 to 35 days: 0 switches backups off',
     );
   });
 });

@@ -52,9 +52,9 @@ export class Synthesized {
     return this.all(type).map(physicalName).sort();
   }
 
-  /** The data source of a type that reads this name. */
+  /** The data source of a type that reads this name or id. */
   dataSource(type: string, name: string): Configuration {
-    return Object.values(this.data[type]!).find((each) => each['name'] === name)!;
+    return Object.values(this.data[type]!).find((each) => each['name'] === name || each['id'] === name)!;
   }
 
   /** What a role may do, by its own policy or by one of the platform's that is attached to it. */
@@ -80,11 +80,20 @@ export function synthesize(environment: Environment, context: Record<string, unk
 export function synthesizeAccess(environment: Environment): Synthesized {
   return new Synthesized(new Access(Testing.app(), environment));
 }
+const NAMES = [
+  'name',
+  'identifier',
+  'bucket',
+  'alarm_name',
+  'dashboard_name',
+  'workgroup_name', // of a workgroup, which names its namespace, too
+  'namespace_name',
+];
 
 function physicalName(configuration: Configuration): string {
-  return (configuration['name'] ??
-    configuration['identifier'] ??
-    configuration['bucket'] ??
+  const tags = configuration['tags'] as Record<string, string> | undefined;
+  return (NAMES.map((attribute) => configuration[attribute] as unknown).find((name) => name !== undefined) ??
+    tags?.['Name'] ??
     configuration['description']) as string;
 }
 

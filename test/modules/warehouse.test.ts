@@ -65,7 +65,21 @@ test('it is private: three zones of the VPC, TLS only, its own traffic by the VP
 });
 
 test('what AWS adds to the parameters by itself is no change', () => {
-  expect(workgroup['lifecycle']).toEqual({ ignore_changes: ['config_parameter'] });
+  expect(workgroup['lifecycle']).toMatchObject({ ignore_changes: ['config_parameter'] });
+});
+
+test('a parameter that somebody changed by hand is told, and who takes it back, and how', () => {
+  const { postcondition } = workgroup['lifecycle'] as { postcondition: { condition: string; error_message: string }[] };
+  expect(postcondition).toEqual([
+    {
+      condition: '${contains(self.config_parameter, { parameter_key = "require_ssl", parameter_value = "true" })}',
+      error_message:
+        'require_ssl of workgroup trackman was changed by hand: expected true; an administrator runs ' +
+        'aws redshift-serverless update-workgroup --workgroup-name trackman ' +
+        '--config-parameters parameterKey=require_ssl,parameterValue=true',
+    },
+    expect.objectContaining({ condition: expect.stringContaining('enable_user_activity_logging') }),
+  ]);
 });
 
 test('nobody knows the administrator’s password: Redshift generates it and keeps it', () => {
@@ -192,10 +206,11 @@ test.each([
   [{ baseCapacityRpu: 520 }, 'baseCapacityRpu of trackman is 520'],
   [
     { baseCapacityRpu: 64 },
-    'maxCapacityRpu of trackman is 32: expected a multiple of 8 of at least baseCapacityRpu, 64 RPU',
+    'maxCapacityRpu of trackman is 32: expected a multiple of 8 from baseCapacityRpu, 64, to 512 RPU',
   ],
   [{ maxCapacityRpu: 12 }, 'maxCapacityRpu of trackman is 12'],
-  [{ dailyRpuHours: 0 }, 'dailyRpuHours of trackman is 0: expected a whole number of RPU hours, at least 1'],
+  [{ dailyRpuHours: 0 }, 'dailyRpuHours of trackman is 0: expected a whole number of RPU hours from 1 to 100,000'],
+  [{ retentionDays: 10 }, 'retentionDays of trackman is 10: expected one of 1, 3, 5, 7, 14,'],
   [{ dailyRpuHours: 1.5 }, 'dailyRpuHours of trackman is 1.5'],
   [{ subnetIds: ['a', 'b'] }, 'subnetIds of trackman is ["a","b"]: expected at least three subnets, in three zones'],
 ])('%j is refused', (changes, message) => {

@@ -109,7 +109,20 @@ test('one version of an action is used throughout', () => {
 test('the tools are what the README asks for, and pinned', () => {
   for (const { uses, run } of toolSteps)
     expect([uses, run]).toEqual([expect.stringMatching(/@[0-9a-f]{40}$/), undefined]);
-  expect(toolSteps.find(({ uses }) => uses!.includes('setup-python'))!.with).toEqual({ 'python-version': '3.11' });
+  const inputs = (action: string): unknown => toolSteps.find(({ uses }) => uses!.includes(action))!.with;
+  expect(inputs('setup-python')).toEqual({ 'python-version': '3.11' });
+  expect(inputs('setup-node')).toEqual({ 'node-version-file': '.nvmrc' });
+  expect(readFileSync(join(root, '.nvmrc'), 'utf8')).toMatch(/^20\.\d+\.\d+\n$/);
+});
+
+test('only the tests, which have no credentials, run what a cache holds', () => {
+  const caching = files.flatMap((file) =>
+    Object.entries(workflow(file).jobs)
+      .filter(([, { steps: own = [] }]) => own.some(({ uses }) => uses?.includes('cache@')))
+      .map(([name, { permissions }]) => ({ file, name, permissions })),
+  );
+  expect(caching).toEqual([{ file: 'pull-request.yml', name: 'test', permissions: { contents: 'read' } }]);
+  expect(toolSteps.some(({ uses, with: inputs }) => uses!.includes('cache@') || 'cache' in (inputs ?? {}))).toBe(false);
 });
 
 test('every environment is planned and looked at for drift', () => {

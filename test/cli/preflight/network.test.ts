@@ -1,5 +1,5 @@
-import type { RouteTable, Subnet } from '@aws-sdk/client-ec2';
-import { judgeRouteTables, judgeSubnet } from '../../../cli/preflight/existing-vpc';
+import type { RouteTable, Subnet, VpcEndpoint } from '@aws-sdk/client-ec2';
+import { judgeRouteTables, judgeS3Gateway, judgeSubnet } from '../../../cli/preflight/existing-vpc';
 import { renderFinding } from '../../../cli/preflight/finding';
 import { compareRanges } from '../../../cli/preflight/network';
 
@@ -79,5 +79,43 @@ describe('route tables of an existing VPC', () => {
 
   test('of a VPC that is not there are none', () => {
     expect(judge(['rtb-0'], [])).toMatchObject({ state: 'wrong', found: expect.stringContaining('none for subnet-1') });
+  });
+});
+
+describe('a gateway of S3 in an existing VPC', () => {
+  const theirs: VpcEndpoint = {
+    VpcEndpointId: 'vpce-1',
+    VpcEndpointType: 'Gateway',
+    State: 'Available',
+    RouteTableIds: ['rtb-1', 'rtb-2'],
+  };
+  const ours: VpcEndpoint = { ...theirs, VpcEndpointId: 'vpce-9', Tags: [{ Key: 'platform', Value: 'trackman' }] };
+  const judge = (endpoints: VpcEndpoint[], routeTableIds: string[], s3GatewayId?: string): string =>
+    renderFinding(judgeS3Gateway(endpoints, { routeTableIds, s3GatewayId }, 'network.existing.s3GatewayId'));
+
+  test('that nobody named stands in the way of the platform’s own', () => {
+    expect(judge([theirs], ['rtb-2', 'rtb-3'])).toBe(
+      '✗ gateway of S3 for rtb-2, rtb-3: vpce-1 is there, for rtb-1, rtb-2; expected none, as the environment names ' +
+        'none; you name it in network.existing.s3GatewayId',
+    );
+  });
+
+  test.each([
+    ['there is none', []],
+    ['it is for other route tables', [theirs]],
+    ['it was deleted', [{ ...theirs, State: 'Deleted' as const, RouteTableIds: ['rtb-3'] }]],
+    ['the platform made it', [{ ...ours, RouteTableIds: ['rtb-3'] }]],
+    ['it is an interface', [{ ...theirs, VpcEndpointType: 'Interface' as const, RouteTableIds: ['rtb-3'] }]],
+  ])('does not when %s', (_, endpoints) => {
+    expect(judge(endpoints, ['rtb-3'])).toBe('✓ gateway of S3 for rtb-3: none but the platform’s own');
+  });
+
+  test('that is named is there for every route table', () => {
+    expect(judge([theirs], ['rtb-1'], 'vpce-1')).toBe('✓ gateway of S3 vpce-1: is there, for rtb-1');
+    expect(judge([theirs], ['rtb-1', 'rtb-3'], 'vpce-1')).toBe(
+      '✗ gateway of S3 vpce-1: is not for rtb-3; expected a gateway of S3 in the VPC, for the route tables rtb-1, rtb-3; ' +
+        "the VPC's owners add these route tables to it",
+    );
+    expect(judge([theirs], ['rtb-1'], 'vpce-2')).toMatch(/^✗ gateway of S3 vpce-2: missing/);
   });
 });

@@ -1,6 +1,6 @@
 import { renderFinding, type Finding } from '../../../cli/preflight/finding';
 import { judgePublication, judgeTables, type Table } from '../../../cli/preflight/source-publication';
-import { judgeServer, judgeSlot } from '../../../cli/preflight/source-server';
+import { judgeServer, judgeSlot, judgeSlotLimit } from '../../../cli/preflight/source-server';
 
 const wrongOnes = (found: readonly Finding[]): string[] =>
   found.filter(({ state }) => state !== 'good').map(renderFinding);
@@ -27,6 +27,26 @@ test.each([
 ])('a slot with %j is %s', (deviation, state, found) => {
   const slot = { plugin: 'pgoutput', database: 'trackman', isHere: true, isLost: false, ...deviation };
   expect(judgeSlot('slot', slot)).toMatchObject({ state, found: expect.stringContaining(found) });
+});
+
+describe('how much log the server keeps for a slot', () => {
+  const judge = (megabytes: number) => judgeSlotLimit('limit', megabytes, 50);
+
+  test('is more than what somebody is called at', () => {
+    expect(judge(51_201)).toMatchObject({ state: 'good', found: '51201 MB' });
+  });
+
+  test.each([
+    [-1, 'no limit: when the platform stands still'],
+    [51_200, '51200 MB: the slot may be lost before anybody is called'],
+    [0, '0 MB: the slot may be lost'],
+  ])('%d MB is told to the owners, and what to set', (megabytes, found) => {
+    expect(judge(megabytes)).toMatchObject({
+      state: 'told',
+      found: expect.stringContaining(found),
+      expected: 'more than the 50 GiB at which somebody is called, and less than half of the disk',
+    });
+  });
 });
 
 describe('the publication', () => {

@@ -42,6 +42,11 @@ resource "aws_vpc_endpoint" "s3" {
   })
 }
 
+# As whoever joins a VPC that has one reads it.
+data "aws_vpc_endpoint" "s3" {
+  id = aws_vpc_endpoint.s3.id
+}
+
 resource "aws_vpc_endpoint" "interface" {
   for_each            = toset(["glue", "logs", "monitoring", "secretsmanager", "kms", "sts"])
   vpc_id              = aws_vpc.main.id
@@ -82,7 +87,7 @@ resource "aws_vpc_security_group_egress_rule" "itself" {
 resource "aws_vpc_security_group_egress_rule" "s3" {
   security_group_id = aws_security_group.jobs.id
   description       = "S3, revision ${var.revision}"
-  prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id
+  prefix_list_id    = data.aws_vpc_endpoint.s3.prefix_list_id
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443

@@ -57,6 +57,10 @@ resource "aws_redshiftserverless_workgroup" "main" {
   # AWS tells parameters that nobody set, also such as this provider does not know.
   lifecycle {
     ignore_changes = [config_parameter]
+    postcondition {
+      condition     = contains(self.config_parameter, { parameter_key = "require_ssl", parameter_value = "true" })
+      error_message = "require_ssl was changed by hand"
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { contains, isRange, overlap } from '../../../cli/preflight/ranges';
+import { contains, isRange, overlap } from '../../modules/ranges';
 
 test.each(['10.0.0.0/8', '172.31.0.0/16', '10.41.16.0/20', '192.168.1.7/32', '0.0.0.0/0', '255.255.255.255/32'])(
   '%s is an address range',

@@ -9,6 +9,11 @@ export function isRange(text: string): boolean {
   return bounds(text).first % size(text) === 0;
 }
 
+/** Bits of the prefix: 16 of 10.0.0.0/16. */
+export function prefixLength(range: string): number {
+  return Number(range.split('/')[1]);
+}
+
 /** Whether two ranges have an address in common. */
 export function overlap(one: string, other: string): boolean {
   const [a, b] = [bounds(one), bounds(other)];
@@ -30,5 +35,5 @@ function bounds(range: string): { first: number; last: number } {
 }
 
 function size(range: string): number {
-  return 2 ** (32 - Number(range.split('/')[1]));
+  return 2 ** (32 - prefixLength(range));
 }

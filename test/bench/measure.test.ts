@@ -1,0 +1,35 @@
+import { medians, reaches, type Row } from '../../bench/measure';
+
+function row(measure: string, value: number, better: Row['better'] = 'lower'): Row {
+  return { measure, value, unit: 's', better, must: 3, aim: 1.5 };
+}
+
+/** Measures what `results` say, one run after the other. */
+function scripted(...results: (Row | Row[])[]): () => Promise<Row | Row[]> {
+  return () => Promise.resolve(results.shift()!);
+}
+
+test('a row’s value is the median of the runs, one that is far off counts as any other', async () => {
+  const runs = [2, 90, 1, 3, 2.5].map((value) => row('synth', value));
+  expect(await medians(scripted(...runs), 5)).toEqual([row('synth', 2.5)]);
+  expect(await medians(scripted(row('synth', 1), row('synth', 2)), 2)).toEqual([row('synth', 1.5)]);
+});
+
+test('a measurement may yield several rows; each has a median of its own', async () => {
+  const runs = [
+    [row('rows', 10), row('bytes', 300)],
+    [row('rows', 30), row('bytes', 100)],
+    [row('rows', 20), row('bytes', 200)],
+  ];
+  expect(await medians(scripted(...runs), 3)).toEqual([row('rows', 20), row('bytes', 200)]);
+});
+
+test.each([
+  ['lower', 2.9, true],
+  ['lower', 3, true],
+  ['lower', 3.1, false],
+  ['higher', 2.9, false],
+  ['higher', 3, true],
+] as const)('when %s is better, %d against 3: %p', (better, value, expected) => {
+  expect(reaches(row('any', value, better), 3)).toBe(expected);
+});

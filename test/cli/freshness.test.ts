@@ -1,0 +1,42 @@
+import { lakeFreshness, type Bookmark } from '../../cli/status/freshness';
+
+const dev = { latency: { promiseMinutes: 60 } } as Parameters<typeof lakeFreshness>[0];
+const now = Date.parse('2026-03-01T12:00:00Z');
+
+function bookmark(table: string, frontier: string | null): Bookmark {
+  return { table, source: 'trackman-backend', position: '0/1', committedAt: null, frontier };
+}
+
+test('the lake is as fresh as the table that is furthest behind, whatever the time zone it was written in', () => {
+  const bookmarks = [
+    bookmark('shots', '2026-03-01T11:59:00Z'),
+    bookmark('players', '2026-03-01T12:50:00+01:00'),
+    bookmark('bays', '2026-03-01T11:58:00Z'),
+  ];
+  expect(lakeFreshness(dev, bookmarks, now)).toEqual({
+    target: 'lake',
+    frontier: '2026-03-01T12:50:00+01:00',
+    secondsBehind: 600,
+    promiseSeconds: 3600,
+    isKept: true,
+  });
+});
+
+test('the promise is broken a second after it', () => {
+  const bookmarks = [bookmark('shots', '2026-03-01T11:00:00Z')];
+  expect(lakeFreshness(dev, bookmarks, now).isKept).toBe(true);
+  expect(lakeFreshness(dev, bookmarks, now + 1000).isKept).toBe(false);
+});
+
+test.each([
+  ['no table is there', []],
+  ['one table was not published', [bookmark('shots', '2026-03-01T11:59:00Z'), bookmark('bays', null)]],
+  ['there is only the change log', [bookmark('changes', null)]],
+])('what is not known is not fresh: %s', (_what, bookmarks) => {
+  expect(lakeFreshness(dev, bookmarks, now)).toMatchObject({ frontier: null, secondsBehind: null, isKept: false });
+});
+
+test('the change log has no frontier, and needs none', () => {
+  const bookmarks = [bookmark('changes', null), bookmark('shots', '2026-03-01T11:59:00Z')];
+  expect(lakeFreshness(dev, bookmarks, now)).toMatchObject({ secondsBehind: 60, isKept: true });
+});
