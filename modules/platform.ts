@@ -195,7 +195,7 @@ export class Platform extends EnvironmentStack {
       lake: catalog.lake,
       jobs: [jobs.ingest, jobs.publish],
       backgroundJobs: [jobs.ingestFiles, jobs.snapshot, jobs.maintain, jobs.migrate],
-      measuringJobs: [jobs.ingest],
+      measuringJobs: [jobs.ingest, jobs.snapshot],
       crawler,
       sources: contracts.map(({ source }) => source),
       servingDb,

@@ -151,7 +151,7 @@ class Copier:
                     return TableReport(str(name), error=str(error))
         self._checkpoint(f"copied {name}")
         rows = sum(file.rows for file in files)
-        return TableReport(str(name), read=rows, inserted=rows)
+        return TableReport(str(name), read=rows, inserted=rows, bytes=sum(file.bytes for file in files))
 
 
 def copy_by_itself(

@@ -115,6 +115,11 @@ class IcebergTable:
         return self._table.currentSnapshot().snapshotId()
 
     @property
+    def added_bytes(self) -> int:
+        """Of the files that main's last commit added."""
+        return int(self._table.currentSnapshot().summary().get("added-files-size") or 0)
+
+    @property
     def layout(self) -> Layout:
         return _layout(self._jvm, self._table)
 
@@ -160,6 +165,7 @@ class IcebergTable:
             _set_properties(transaction, properties)
             transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
             transaction.commitTransaction()
+        self._table.refresh()
 
     def add_columns(self, columns: Iterable[ColumnDefinition], properties: Mapping[str, str]) -> None:
         """Add columns and set properties with them."""

@@ -96,6 +96,7 @@ class Ingestion:
             known, _ = source.tables(names)
             copied = self._copy(server, known.values(), bookmark.history)
 
+            self._barrier_set = time.monotonic()
             barrier = source.set_barrier(self._run_id)
             self._checkpoint("barrier set")
             drain = Drain(log, source, server, contract, self._pepper, self._run_id, self._checkpoint)
@@ -188,8 +189,15 @@ class Ingestion:
         self, table: "_CurrentTable", changes: DataFrame, summary: Summary, reached: Drained, barrier: Barrier
     ) -> TableReport:
         merged = self._merge(table, self._span(table, reached).of(changes), summary)
-        self._publish(table, reached.bookmark, barrier)
-        return TableReport(str(table.definition.name), summary.changes, **asdict(merged))
+        frontier = self._publish(table, reached.bookmark, barrier)
+        return TableReport(
+            str(table.definition.name),
+            summary.changes,
+            **asdict(merged),
+            bytes=table.iceberg.added_bytes if summary.changes else 0,
+            frontier=frontier,
+            lag_seconds=frontier and round(time.monotonic() - self._barrier_set, 3),
+        )
 
     def _span(self, table: "_CurrentTable", reached: Drained) -> Span:
         return Span(table.definition.name, table.bookmark, reached.bookmark.position)
@@ -212,13 +220,16 @@ class Ingestion:
         self._checkpoint(f"branch written {table.definition.name}")
         return merged
 
-    def _publish(self, table: "_CurrentTable", reached: Bookmark, barrier: Barrier) -> None:
+    def _publish(self, table: "_CurrentTable", reached: Bookmark, barrier: Barrier) -> str | None:
+        """The new frontier; None while the table is catching up with its copy."""
         moved = table.bookmark.moved_to(reached)
         properties = {self._bookmark_property: moved.to_json()}
-        if moved.snapshot is None:
-            properties[FRONTIER] = format_time(barrier.clock)
+        frontier = None if moved.snapshot else format_time(barrier.clock)
+        if frontier:
+            properties[FRONTIER] = frontier
         table.iceberg.publish(self._run_id, {self._bookmark_property: table.bookmark.to_json()}, properties)
         self._checkpoint(f"published {table.definition.name}")
+        return frontier
 
 
 @dataclass(frozen=True)

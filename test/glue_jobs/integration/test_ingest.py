@@ -85,6 +85,9 @@ def test_changes_of_all_kinds(scenario: Scenario) -> None:
     )
     report = scenario.ingest()["items"]
     assert (report.read, report.inserted, report.updated, report.deleted) == (13, 2, 4, 2)
+    assert report.bytes > 0
+    assert report.frontier == scenario.lake_table("items").properties["trackman.frontier"]
+    assert report.lag_seconds > 0
     scenario.assert_lake_equals_source("items")
     assert (103, "renamed and corrected", LARGE) in scenario.lake_rows("items")
     scenario.assert_each_change_logged_once()
