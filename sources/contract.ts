@@ -56,6 +56,11 @@ const schema = selection.extend({
   walBytesPerStep: z.int(wholeBytes).min(1_048_576, wholeBytes),
   /** Tables larger than this, in bytes on the source's disk, are copied by the job `snapshot` and not by `ingest`. */
   inlineSnapshotBytes: z.int(wholeBytes).min(1_048_576, wholeBytes),
+  /**
+   * How many rows of a table may have values that the lake has no place for (NaN in a decimal, an infinite time) in one
+   * run: those values go to `trackman_raw.quarantine`. More than that stop the table.
+   */
+  rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
   /** Options of single tables, by "schema.table". */
   tables: z.record(tableName, tableOptions),
   /** Which of the followed tables go to dataengineering-db. */
@@ -133,6 +138,7 @@ function resolve(contract: SourceContract, environment: Pick<Environment, 'name'
     pepperSecret: pepperSecret(environment),
     walBytesPerStep: contract.walBytesPerStep,
     inlineSnapshotBytes: contract.inlineSnapshotBytes,
+    rejectLimit: contract.rejectLimit,
     include: contract.include,
     exclude: contract.exclude,
     tables: contract.tables,

@@ -9,6 +9,7 @@ export const trackmanBackend: SourceContract = {
   slot: 'trackman',
   walBytesPerStep: 1024 ** 3,
   inlineSnapshotBytes: 1024 ** 3,
+  rejectLimit: 100,
   include: ['public.*'],
   exclude: [],
   tables: {

@@ -72,6 +72,8 @@ class Contract:
     wal_bytes_per_step: int
     inline_snapshot_bytes: int
     """Larger tables are copied by the job snapshot, not by ingest."""
+    reject_limit: int
+    """Most rows of a table that a run sets aside values of."""
     selection: Selection
     tables: Mapping[TableName, TableOptions]
     serving: Selection
@@ -127,6 +129,7 @@ def _contract(reader: _Reader) -> Contract:
         pepper_secret=reader.take("pepperSecret", str),
         wal_bytes_per_step=reader.take("walBytesPerStep", int),
         inline_snapshot_bytes=reader.take("inlineSnapshotBytes", int),
+        reject_limit=reader.take("rejectLimit", int),
         selection=Selection(tuple(reader.take("include", list)), tuple(reader.take("exclude", list, []))),
         tables={
             parse_table_name(name, reader.path): _table_options(_Reader(options, f"{reader.path}.tables.{name}"))

@@ -8,7 +8,7 @@ own bookmark. A table that fails does not stop the others.
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -28,6 +28,7 @@ from trackman.metrics import Measure, nowhere
 from trackman.pending import NOTHING, Span, Summary, read_log, summarize
 from trackman.pii import contract_pepper
 from trackman.postgres import Server
+from trackman.quarantine import quarantine
 from trackman.reports import TableReport, by_table
 from trackman.source import Barrier, Source, source_server
 from trackman.source_tables import SourceTable
@@ -75,7 +76,7 @@ class Ingestion:
         self._measure = measure
         self._bookmark_property = bookmark_property(contract.source)
         self._pepper = contract_pepper(contract)
-        self._copier = Copier(spark, contract, lake_database, run_id, self._pepper, checkpoint)
+        self._copier = Copier(spark, contract, raw_database, lake_database, run_id, self._pepper, checkpoint)
 
     def run(self) -> list[TableReport]:
         """Bring the change log and the current tables up to the source's present; the reports tell what failed."""
@@ -189,11 +190,18 @@ class Ingestion:
         self, table: "_CurrentTable", changes: DataFrame, summary: Summary, reached: Drained, barrier: Barrier
     ) -> TableReport:
         merged = self._merge(table, self._span(table, reached).of(changes), summary)
+        name = table.definition.name
+        quarantine(self._spark, self._raw_database, self._contract.source, name, merged.rejected, self._run_id)
+        if merged.rejected:
+            self._checkpoint(f"quarantined {name}")
         frontier = self._publish(table, reached.bookmark, barrier)
         return TableReport(
-            str(table.definition.name),
+            str(name),
             summary.changes,
-            **asdict(merged),
+            merged.inserted,
+            merged.updated,
+            merged.deleted,
+            quarantined=len(merged.rejected),
             bytes=table.iceberg.added_bytes if summary.changes else 0,
             frontier=frontier,
             lag_seconds=frontier and round(time.monotonic() - self._barrier_set, 3),
@@ -216,7 +224,15 @@ class Ingestion:
             return Merged()
         branch = table.iceberg.branch(self._run_id)
         target = self._spark.table(table.iceberg.spark_name).schema
-        merged = apply_changes(changes, summary, branch, table.definition, target, table.iceberg.layout.schema)
+        merged = apply_changes(
+            changes,
+            summary,
+            branch,
+            table.definition,
+            target,
+            table.iceberg.layout.schema,
+            self._contract.reject_limit,
+        )
         self._checkpoint(f"branch written {table.definition.name}")
         return merged
 

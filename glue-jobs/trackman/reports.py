@@ -16,6 +16,8 @@ class TableReport:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    quarantined: int = 0
+    """Rows with values that the lake's table has no place for."""
     bytes: int = 0
     """Of the files that were written."""
     seconds: float = 0.0
@@ -35,6 +37,7 @@ class TableReport:
             self.inserted + later.inserted,
             self.updated + later.updated,
             self.deleted + later.deleted,
+            self.quarantined + later.quarantined,
             self.bytes + later.bytes,
             round(self.seconds + later.seconds, 3),
             later.frontier,
@@ -50,6 +53,7 @@ class TableReport:
             "RowsInserted": self.inserted,
             "RowsUpdated": self.updated,
             "RowsDeleted": self.deleted,
+            "RowsQuarantined": self.quarantined,
         }
         dimensions = {"Source": source, "Table": self.table}
         measured = [Measurement(metric, value, "Count", dimensions) for metric, value in counted.items()]

@@ -24,6 +24,7 @@ test('a contract is resolved to what the jobs read', () => {
       pepperSecret: 'trackman/dev/pii-pepper',
       walBytesPerStep: 1_073_741_824,
       inlineSnapshotBytes: 1_073_741_824,
+      rejectLimit: 100,
       include: ['public.*'],
       exclude: [],
       tables: {

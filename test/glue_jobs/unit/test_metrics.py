@@ -40,13 +40,14 @@ def test_report_of_both_steps_of_a_table() -> None:
     copied = TableReport("public.shots", read=10, inserted=10, bytes=1000, seconds=1.0)
     followed = TableReport("public.shots", read=2, updated=1, deleted=1, bytes=50, frontier="T", lag_seconds=3.5)
     [report] = by_table([copied, followed])
-    assert report == TableReport("public.shots", 12, 10, 1, 1, 1050, 1.0, "T", 3.5)
+    assert report == TableReport("public.shots", 12, 10, 1, 1, 0, 1050, 1.0, "T", 3.5)
     values = {each.metric: (each.value, each.unit) for each in report.measurements("backend")}
     assert values == {
         "RowsRead": (12, "Count"),
         "RowsInserted": (10, "Count"),
         "RowsUpdated": (1, "Count"),
         "RowsDeleted": (1, "Count"),
+        "RowsQuarantined": (0, "Count"),
         "BytesWritten": (1050, "Bytes"),
         "PublicationLag": (3.5, "Seconds"),
     }
