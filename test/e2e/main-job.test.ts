@@ -172,6 +172,7 @@ describe('the main job', () => {
         'trackman-ingest',
         'trackman-migrate',
         'trackman-publish',
+        'trackman-snapshot',
         'trackman-spectrum',
       ]);
       const called = endpoints(uses);

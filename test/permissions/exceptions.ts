@@ -70,6 +70,22 @@ export const exceptions: readonly Exception[] = [
     resource: '*',
     reason: 'files of a commit that failed, and metadata files from the 51st on',
   },
+  {
+    role: 'trackman-ingest',
+    action: 'glue:StartJobRun',
+    resource: '*job/snapshot',
+    reason: 'no table of the demo is that large',
+  },
+  ...each(['glue:GetDatabase', 'glue:CreateTable', 's3:DeleteObject'], {
+    role: 'trackman-snapshot',
+    resource: '*',
+    reason: 'the run copies a table anew that is there; a new one is made, and files of a failed commit go',
+  }),
+  ...each(['glue:UpdateTable', 's3:PutObject'], {
+    role: 'trackman-snapshot',
+    resource: '*raw*',
+    reason: 'nothing of the demo has to be set aside',
+  }),
   ...each(['glue:UpdateTable', 's3:PutObject', 's3:DeleteObject', 'kms:GenerateDataKey'], {
     role: 'trackman-maintain',
     resource: '*',
