@@ -34,6 +34,8 @@ const tableOptions = z.strictObject({
   lakeTable: sqlName.optional(),
   /** [precision, scale] of numeric columns that have none in the source. @default [38, 9] */
   decimals: z.record(sqlName, decimal).optional(),
+  /** Keep all states that its rows had, in `<lake table>_history`. @default false */
+  history: z.boolean('true or false').optional(),
 });
 
 const selection = z.strictObject({
@@ -155,9 +157,12 @@ interface Use {
 function namedTables(contract: ResolvedContract): Use[] {
   const literal = contract.include.filter((pattern) => !pattern.includes('*'));
   const tables = new Set([...Object.keys(contract.tables), ...literal]);
-  return [...tables].map((qualified) => {
+  return [...tables].flatMap((qualified) => {
     const [schema, table] = qualified.split('.') as [string, string];
-    return { of: `${contract.source} ${qualified}`, name: lakeTableName(contract, schema, table) };
+    const name = lakeTableName(contract, schema, table);
+    const of = `${contract.source} ${qualified}`;
+    const history = { of: `the history of ${of}`, name: `${name}_history` };
+    return contract.tables[qualified]?.history ? [{ of, name }, history] : [{ of, name }];
   });
 }
 

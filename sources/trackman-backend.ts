@@ -13,7 +13,7 @@ export const trackmanBackend: SourceContract = {
   include: ['public.*'],
   exclude: [],
   tables: {
-    'public.players': { pii: { name: 'hash', email: 'drop' } },
+    'public.players': { pii: { name: 'hash', email: 'drop' }, history: true },
     'public.shots': { partitionBy: ['month(hit_at)'] },
   },
   serving: { include: ['public.*'], exclude: [] },

@@ -40,6 +40,8 @@ class TableOptions:
     lake_table: str | None = None
     decimals: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """(precision, scale) of numeric columns that declare none, or that are wanted otherwise."""
+    history: bool = False
+    """All states that its rows had are kept beside it."""
 
     def columns_with(self, rule: str) -> frozenset[str]:
         return frozenset(column for column, its_rule in self.pii.items() if its_rule == rule)
@@ -164,6 +166,7 @@ def _table_options(reader: _Reader) -> TableOptions:
         partition_by=tuple(reader.take("partitionBy", list, [])),
         lake_table=reader.take("lakeTable", str, "") or None,
         decimals={column: tuple(shape) for column, shape in reader.take("decimals", dict, {}).items()},
+        history=reader.take("history", bool, False),
     )
     for column, rule in options.pii.items():
         if rule not in PII_RULES:

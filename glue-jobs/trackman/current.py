@@ -53,8 +53,7 @@ def fold(changes: DataFrame, key: Sequence[str], columns: Sequence[str], may_mov
     it began with an insert; `deleted`; `values` and `sent`, structs with each column's last value and whether any was
     sent. All values are text. `may_move` says that keys may have changed.
     """
-    stays = _stays(changes, key)
-    stays = _join_moved(stays) if may_move else stays.withColumn("life", F.col("stay"))
+    stays = lives_of(changes, key, may_move)
     position = F.when(F.col("has_image"), F.col("position"))
 
     def sent(column: str) -> Column:
@@ -84,6 +83,13 @@ def fold(changes: DataFrame, key: Sequence[str], columns: Sequence[str], may_mov
     )
 
 
+def lives_of(changes: DataFrame, key: Sequence[str], may_move: bool) -> DataFrame:
+    """Each change at each key that it concerns, with the life that it is part of: `life`, a struct of the key and the
+    number of arrivals there at which it began. A change without `has_image` is of a row on its way to another key."""
+    stays = _stays(changes, key)
+    return _join_moved(stays) if may_move else stays.withColumn("life", F.col("stay"))
+
+
 def _stays(changes: DataFrame, key: Sequence[str]) -> DataFrame:
     """Each change at each key that it concerns, with the stay there that it belongs to.
 
@@ -102,8 +108,12 @@ def _stays(changes: DataFrame, key: Sequence[str]) -> DataFrame:
         is_update & (old != new), F.array(visit(old, False, has_image=False), visit(new, True, has_image=True))
     ).otherwise(F.array(visit(old, is_insert, has_image=True)))
     visited = changes.select(
-        F.struct("commit_lsn", "ordinal").alias("position"), "op", "after", F.explode(visits).alias("visit")
-    ).select("position", "op", "after", "visit.*")
+        F.struct("commit_lsn", "ordinal").alias("position"),
+        "committed_at",
+        "op",
+        "after",
+        F.explode(visits).alias("visit"),
+    ).select("position", "committed_at", "op", "after", "visit.*")
     at_key = Window.partitionBy("key")
     arrivals = F.sum("arrives").over(at_key.orderBy("position"))
     return (
@@ -155,10 +165,17 @@ def follow_moves(moves: Sequence[tuple[Stay, Stay]]) -> dict[Stay, Stay]:
 _REJECTED = StructType([StructField(name, StringType()) for name in Rejected._fields])
 
 
-def typed(lives: DataFrame, table: LakeTable, target: StructType, arrow: pa.Schema, reject_limit: int) -> DataFrame:
+def typed(
+    lives: DataFrame,
+    table: LakeTable,
+    target: StructType,
+    arrow: pa.Schema,
+    reject_limit: int,
+    keep: Sequence[str] = (),
+) -> DataFrame:
     """Folded lives with their values in the types of the lake table, whose Spark and Arrow schemas are given.
 
-    A value without a place there is null, and told in the column `rejected`.
+    A value without a place there is null, and told in the column `rejected`. Columns of `keep` stay as they are.
     """
     fields = {field.name: field for field in target}
     schema = StructType(
@@ -169,6 +186,7 @@ def typed(lives: DataFrame, table: LakeTable, target: StructType, arrow: pa.Sche
             StructField("values", StructType([fields[column.name] for column in table.columns])),
             lives.schema["sent"],
             StructField("rejected", ArrayType(_REJECTED)),
+            *[lives.schema[name] for name in keep],
         ]
     )
 
@@ -183,6 +201,7 @@ def typed(lives: DataFrame, table: LakeTable, target: StructType, arrow: pa.Sche
                     _struct(values),
                     batch["sent"],
                     _told(rejected, len(batch)),
+                    *[batch[name] for name in keep],
                 ],
                 schema.names,
             )

@@ -22,6 +22,7 @@ from trackman.copying import Copier, Standing
 from trackman.current import Merged, apply_changes
 from trackman.discovery import discover_tables
 from trackman.errors import JobError, RivalRunError, TableError
+from trackman.history import Histories
 from trackman.iceberg import IcebergCatalog, IcebergTable
 from trackman.lake_table import DEFINITION, LakeTable
 from trackman.metrics import Measure, nowhere
@@ -76,6 +77,7 @@ class Ingestion:
         self._measure = measure
         self._bookmark_property = bookmark_property(contract.source)
         self._pepper = contract_pepper(contract)
+        self._histories = Histories(spark, contract, lake_database, run_id, checkpoint)
         self._copier = Copier(spark, contract, raw_database, lake_database, run_id, self._pepper, checkpoint)
 
     def run(self) -> list[TableReport]:
@@ -169,7 +171,19 @@ class Ingestion:
                 report = TableReport(str(name), error=_reason(error))
             reports.append(replace(report, seconds=time.monotonic() - started))
             print(f"{name}: {report.error or f'applied {report.read} changes'}", flush=True)
+            if report.frontier and self._contract.options(name).history:
+                reports.append(self._follow_history(name, changes))
         return reports
+
+    def _follow_history(self, name: TableName, changes: DataFrame) -> TableReport:
+        """Of a table that was just published."""
+        started = time.monotonic()
+        current = self._copier.find(name)
+        try:
+            report = self._histories.follow(current, LakeTable.from_json(current.properties[DEFINITION]), changes)
+        except _FAILURES as error:
+            report = TableReport(f"{name} (history)", error=_reason(error))
+        return replace(report, seconds=time.monotonic() - started)
 
     def _follow_again(
         self, source_table: SourceTable, changes: DataFrame, reached: Drained, barrier: Barrier
@@ -214,8 +228,8 @@ class Ingestion:
         """The current table, with what of the source's definition can be followed."""
         definition = standing.drift.followed(standing.stored)
         if definition != standing.stored:
-            columns = [column.iceberg for column in standing.drift.added]
-            standing.table.add_columns(columns, {DEFINITION: definition.to_json()})
+            columns = [column.iceberg for column in definition.columns]
+            standing.table.evolve(columns, (), {DEFINITION: definition.to_json()})
             self._checkpoint(f"definition followed {definition.name}")
         return _CurrentTable(standing.table, definition, standing.bookmark)
 
