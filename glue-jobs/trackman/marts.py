@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
@@ -168,55 +168,84 @@ def make_marts(
     """
     session = own_session(spark)
     catalog = IcebergCatalog(spark)
-    by_name = {version.name: version for version in versions}
-    history = _History(log)
-    makers = [_Maker(session, catalog, mart, by_name, history, marts_database, run_id, checkpoint) for mart in marts]
-    history.look_up(span for maker in makers for span in maker.spans())
+    lake = _Lake(session, versions, log)
+    makers = [_Maker(session, catalog, mart, lake, marts_database, run_id, checkpoint) for mart in marts]
+    lake.look_up(change for maker in makers for change in maker.changes())
     try:
         for maker in makers:
             yield maker.run()
     finally:
-        history.forget()
+        lake.forget()
 
 
-_SourceSpan = tuple[str, Span]
+class _Change(NamedTuple):
+    """What became of a table since the version of it at a position."""
+
+    table: str
+    since: int
 
 
-class _History:
-    """What the change log says of spans of it; looked up once for all marts."""
+class _Lake:
+    """The current tables as they are and as they were, and what the change log says of what lies between. Each is
+    looked up once for all marts."""
 
-    def __init__(self, log: DataFrame) -> None:
+    def __init__(self, session: SparkSession, versions: Iterable[TableVersion], log: DataFrame) -> None:
+        self._session = session
         self._log = log
-        self._summaries: dict[_SourceSpan, Summary] = {}
-        self._keys: dict[_SourceSpan, DataFrame] = {}
+        self.versions = {version.name: version for version in versions}
+        self._rows: dict[tuple[str, int], DataFrame] = {}
+        self._summaries: dict[_Change, Summary] = {}
+        self._keys: dict[_Change, DataFrame] = {}
+        self._changed: dict[tuple[_Change, int], DataFrame] = {}
 
-    def look_up(self, spans: Iterable[_SourceSpan]) -> None:
-        """Summarize spans by as few readings of the log as can be."""
-        left = {(source, span) for source, span in spans if span.bookmark.position < span.end}
+    def rows(self, name: str, snapshot_id: int | None = None) -> DataFrame:
+        """A table's rows now, or in an earlier snapshot."""
+        version = self.versions[name]
+        place = name, snapshot_id or version.snapshot_id
+        if place not in self._rows:
+            self._rows[place] = version.rows(self._session, place[1])
+        return self._rows[place]
+
+    def look_up(self, changes: Iterable[_Change]) -> None:
+        """Summarize changes by as few readings of the log as can be."""
+        left = {change for change in changes if change.since < self.versions[change.table].position}
         while left:
-            # Marts that were made by the same run have the same span of a table.
-            at_once = {(source, span.table): (source, span) for source, span in left}.values()
-            for source in {source for source, _ in at_once}:
-                some = [span for of, span in at_once if of == source]
-                summaries = summarize(read_log(self._log, source), some)
-                self._summaries |= {(source, span): summaries.get(span.table, NOTHING) for span in some}
+            # Marts that were made by the same run have to follow the same changes of a table.
+            at_once = list({change.table: change for change in left}.values())
+            for source in {self._source(change) for change in at_once}:
+                spans = {change: self._span(change) for change in at_once if self._source(change) == source}
+                summaries = summarize(read_log(self._log, source), list(spans.values()))
+                self._summaries |= {change: summaries.get(span.table, NOTHING) for change, span in spans.items()}
             left -= set(at_once)
 
-    def summary(self, span: _SourceSpan) -> Summary:
-        if span not in self._summaries:
-            self.look_up([span])
-        return self._summaries.get(span, NOTHING)
+    def summary(self, change: _Change) -> Summary:
+        if change not in self._summaries:
+            self.look_up([change])
+        return self._summaries.get(change, NOTHING)
 
-    def changed_keys(self, session: SparkSession, version: TableVersion, span: _SourceSpan) -> DataFrame:
-        """Keys of the rows that changed."""
-        if span not in self._keys:
-            changes = span[1].of(read_log(self._log, span[0]))
-            self._keys[span] = version.changed_keys(session, changes).distinct().persist()
-        return self._keys[span]
+    def changed_rows(self, change: _Change, snapshot_id: int | None = None) -> DataFrame:
+        """The rows that changed, as they are now or as they were in an earlier snapshot."""
+        version = self.versions[change.table]
+        if change not in self._keys:
+            changes = self._span(change).of(read_log(self._log, self._source(change)))
+            self._keys[change] = version.changed_keys(self._session, changes).distinct().persist()
+        place = change, snapshot_id or version.snapshot_id
+        if place not in self._changed:
+            rows, keys = self.rows(change.table, snapshot_id), self._keys[change]
+            self._changed[place] = rows.join(keys, list(version.definition.key), "left_semi").persist()
+        return self._changed[place]
 
     def forget(self) -> None:
-        for keys in self._keys.values():
-            keys.unpersist()
+        for rows in (*self._keys.values(), *self._changed.values()):
+            rows.unpersist()
+
+    def _source(self, change: _Change) -> str:
+        return self.versions[change.table].definition.source
+
+    def _span(self, change: _Change) -> Span:
+        version = self.versions[change.table]
+        start = Bookmark(change.since, history=version.history)
+        return Span(version.definition.name, start, version.position)
 
 
 class _Maker:
@@ -227,8 +256,7 @@ class _Maker:
         session: SparkSession,
         catalog: IcebergCatalog,
         mart: Mart,
-        versions: Mapping[str, TableVersion],
-        history: _History,
+        lake: _Lake,
         marts_database: str,
         run_id: str,
         checkpoint: Checkpoint,
@@ -236,10 +264,8 @@ class _Maker:
         self._session = session
         self._catalog = catalog
         self._mart = mart
-        self._name_is_taken = mart.name in versions
-        self._missing = [name for name in mart.tables if name not in versions]
-        self._versions = {name: versions[name] for name in mart.tables if name in versions}
-        self._history = history
+        self._lake = lake
+        self._versions = {name: lake.versions[name] for name in mart.tables if name in lake.versions}
         self._database = marts_database
         self._run_id = run_id
         self._checkpoint = checkpoint
@@ -249,19 +275,19 @@ class _Maker:
         self._table = self._catalog.find(self._database, self._mart.name)
         self._made_from = self._table and MadeFrom.of(self._table)
 
-    def spans(self) -> Iterator[_SourceSpan]:
+    def changes(self) -> Iterator[_Change]:
         """What has to be known of the change log."""
         if self._made_from is not None and self._made_from.definition == self._mart.hash:
-            yield from (self._span(name) for name in self._versions if self._continues(name))
+            yield from (self._change(name) for name in self._versions if self._continues(name))
 
     def run(self) -> MartReport:
         started = time.monotonic()
         name = self._mart.name
         try:
-            if self._name_is_taken:
+            if name in self._lake.versions:
                 raise TableError(f"{name}: the lake has a table of this name, which dataengineering-db has too: rename")
-            if self._missing:
-                report = MartReport(name, waiting=f"the lake has no {', '.join(self._missing)} yet")
+            if missing := [table for table in self._mart.tables if table not in self._versions]:
+                report = MartReport(name, waiting=f"the lake has no {', '.join(missing)} yet")
             else:
                 report = self._make_despite_rivals()
         except FAILURES as error:
@@ -281,7 +307,7 @@ class _Maker:
         if rebuilt := self._reason_to_rebuild():
             counts = self._rebuild()
             return MartReport(self._mart.name, rebuilt=rebuilt, **counts, frontier=self._frontier)
-        changed = [name for name in self._versions if self._history.summary(self._span(name)).changes]
+        changed = [name for name in self._versions if self._lake.summary(self._change(name)).changes]
         counts = self._follow(changed) if changed else {}
         self._publish()
         return MartReport(self._mart.name, **counts, frontier=self._frontier)
@@ -297,7 +323,7 @@ class _Maker:
         for name in self._versions:
             if not self._continues(name):
                 return f"{name} was copied anew"
-            summary = self._history.summary(self._span(name))
+            summary = self._lake.summary(self._change(name))
             if summary.truncated_at:
                 return f"{name} was truncated"
             if summary.changes and not self._versions[name].iceberg.has_snapshot(made_from.tables[name].snapshot):
@@ -310,12 +336,8 @@ class _Maker:
         same = (used.epoch, used.history) == (version.epoch, version.history)
         return same and used.position <= version.position
 
-    def _span(self, name: str) -> _SourceSpan:
-        used, version = self._made_from.tables[name], self._versions[name]
-        definition = version.definition
-        return definition.source, Span(
-            definition.name, Bookmark(used.position, history=version.history), version.position
-        )
+    def _change(self, name: str) -> _Change:
+        return _Change(name, self._made_from.tables[name].position)
 
     # All groups
 
@@ -372,18 +394,13 @@ class _Maker:
 
     def _groups(self, changed: Sequence[str]) -> DataFrame:
         """The keys of the groups that the changed rows were part of and of those that they are part of."""
-        used = self._made_from.tables
-        then = {
-            # A table without changes is what it was, though its snapshot may have been expired.
-            name: version.rows(self._session, used[name].snapshot if name in changed else None)
-            for name, version in self._versions.items()
-        }
+        # A table without changes is what it was, though its snapshot may have been expired.
+        then = {name: self._made_from.tables[name].snapshot for name in changed}
         found = []
-        for tables in (then, self._now()):
+        for snapshots in (then, {}):
+            tables = {name: self._lake.rows(name, snapshots.get(name)) for name in self._versions}
             for name in changed:
-                version = self._versions[name]
-                keys = self._history.changed_keys(self._session, version, self._span(name))
-                rows = tables[name].join(keys, list(version.definition.key), "left_semi")
+                rows = self._lake.changed_rows(self._change(name), snapshots.get(name))
                 with self._tables({**tables, _CHANGED: rows}):
                     found.append(self._typed(self._session.sql(self._mart.tables[name]), self._mart.key))
         return reduce(DataFrame.union, found).distinct()
@@ -473,7 +490,7 @@ class _Maker:
         }
 
     def _now(self) -> dict[str, DataFrame]:
-        return {name: version.rows(self._session) for name, version in self._versions.items()}
+        return {name: self._lake.rows(name) for name in self._versions}
 
     @contextmanager
     def _tables(self, tables: Mapping[str, DataFrame]) -> Iterator[None]:
