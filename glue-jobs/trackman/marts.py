@@ -505,7 +505,8 @@ class _Maker:
 
     def _typed(self, rows: DataFrame, names: Sequence[str] | None = None) -> DataFrame:
         """Columns of the mart, all or those of some names, as it declares them."""
-        columns = [column for column in self._mart.columns if names is None or column.name in names]
+        by_name = {column.name: column for column in self._mart.columns}
+        columns = [by_name[name] for name in names or by_name]
         if missing := [column.name for column in columns if column.name not in rows.columns]:
             raise TableError(f"{self._mart.name}: a query of it gives no {', '.join(missing)}")
         return rows.select(*[F.col(quote(each.name)).cast(each.spark_type).alias(each.name) for each in columns])
