@@ -1,11 +1,11 @@
 /**
- * Packaged queries: one file `<name>.sql` each, which begins with its front matter, YAML in a comment whose first and
- * last line carry three hyphens. Terraform, the command line, docs and tests all read them here.
+ * Packaged queries: one file `<name>.sql` each, which begins with its front matter. Terraform, the command line, docs
+ * and tests all read them here.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { readFrontMatter } from '../modules/front-matter';
 import { projectRoot } from '../modules/project';
 import { check, InvalidValueError, parse } from '../modules/validation';
 import { encodeLiteral, parameterTypes } from './literal';
@@ -108,15 +108,8 @@ export function parsePackagedQuery(queryName: string, fileText: string): Package
     expected: '2 to 128 lower-case letters, digits and underscores, a letter first',
     remedy: 'rename its file',
   });
-  const match = /^\/\*---\n(.*?)\n---\*\/\n(.*)$/s.exec(fileText);
-  check(match !== null, {
-    name: `beginning of ${subject}`,
-    value: fileText.slice(0, 40),
-    expected: 'front matter: a line /*---, YAML, a line ---*/',
-    remedy,
-  });
-  const described = parse(frontMatter, readYaml(match[1]!, subject, remedy), subject, remedy);
-  const sql = match[2]!.trim();
+  const { matter, sql } = readFrontMatter(fileText, subject, remedy);
+  const described = parse(frontMatter, matter, subject, remedy);
   checkPlaceholders(sql, described.parameters.length, subject, remedy);
   return { name: queryName, ...described, sql };
 }
@@ -136,13 +129,4 @@ function checkPlaceholders(sql: string, parameters: number, subject: string, rem
     expected: 'every ? in a WHERE clause: Athena takes parameters nowhere else',
     remedy,
   });
-}
-
-function readYaml(yaml: string, subject: string, remedy: string): unknown {
-  try {
-    return parseYaml(yaml);
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw new InvalidValueError(`front matter of ${subject} is not YAML: ${error.message}; ${remedy}`);
-  }
 }

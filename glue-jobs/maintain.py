@@ -1,4 +1,4 @@
-"""The job maintain: keeps the Iceberg tables of the change log and the lake small and quick to read."""
+"""The job maintain: keeps the Iceberg tables of the change log, the lake and the marts small and quick to read."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ def main(argv: list[str]) -> None:
     catalog = IcebergCatalog(spark)
     keep = timedelta(days=arguments.snapshot_days)
     failures = []
-    for database in (arguments.raw_database, arguments.lake_database):
+    for database in (arguments.raw_database, arguments.lake_database, arguments.marts_database):
         for table in catalog.tables(database):
             report = maintain(spark, table, keep, ORPHAN_AGE)
             print(json.dumps({"run": arguments.JOB_RUN_ID, **asdict(report)}), flush=True)
@@ -32,6 +32,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--raw-database", required=True, help="Glue database of the change log")
     parser.add_argument("--lake-database", required=True, help="Glue database of the current tables")
+    parser.add_argument("--marts-database", required=True, help="Glue database of the marts")
     parser.add_argument("--snapshot-days", required=True, type=whole_days, help="for how long old snapshots are kept")
     parser.add_argument("--JOB_RUN_ID", required=True, help="given by Glue")
     return parser.parse_known_args(argv)[0]  # Glue adds arguments of its own

@@ -9,12 +9,15 @@ from dataclasses import asdict
 
 from pyspark.sql import SparkSession
 from trackman import aws
+from trackman.change_log import TABLE as CHANGE_LOG
 from trackman.contract import Contract, load_contracts
 from trackman.errors import JobError
-from trackman.iceberg import IcebergCatalog
+from trackman.iceberg import CATALOG, IcebergCatalog
+from trackman.marts import load_marts, make_marts
 from trackman.postgres import Server
-from trackman.serving import serve, served_tables
+from trackman.serving import serve, served_marts, served_tables
 from trackman.session import spark_session
+from trackman.versions import current_versions
 
 Stage = Callable[[SparkSession, Sequence[Contract], argparse.Namespace], None]
 FRONTIER_OBJECT = "_trackman/frontiers/dataengineering-db.json"
@@ -35,8 +38,22 @@ def main(argv: list[str]) -> None:
         raise JobError("; ".join(failures))
 
 
+def stage_marts(spark: SparkSession, _contracts: Sequence[Contract], arguments: argparse.Namespace) -> None:
+    """The marts follow the current tables, each by itself."""
+    marts = load_marts(aws.read_object(arguments.marts).decode())
+    versions = current_versions(IcebergCatalog(spark), arguments.lake_database)
+    log = spark.table(f"{CATALOG}.{arguments.raw_database}.{CHANGE_LOG}")
+    failures = []
+    for report in make_marts(spark, marts, versions, log, arguments.marts_database, arguments.JOB_RUN_ID):
+        print(json.dumps({"run": arguments.JOB_RUN_ID, "stage": "marts", **asdict(report)}), flush=True)
+        if report.error:
+            failures.append(f"{report.mart}: {report.error}")
+    if failures:
+        raise JobError(f"{len(failures)} failed, all others are made: {'; '.join(failures)}")
+
+
 def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: argparse.Namespace) -> None:
-    """dataengineering-db follows the current tables."""
+    """dataengineering-db follows the current tables and the marts."""
     login = json.loads(aws.secret(arguments.serving_secret))
     server = Server(
         arguments.serving_host,
@@ -46,8 +63,13 @@ def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: a
         login["password"],
         aws.parameter(arguments.serving_ca_parameter),
     )
-    tables = served_tables(IcebergCatalog(spark), contracts, arguments.lake_database)
-    for report in serve(spark, tables, arguments.raw_database, server):
+    catalog = IcebergCatalog(spark)
+    versions = current_versions(catalog, arguments.lake_database)
+    tables = served_tables(versions, contracts)
+    marts = served_marts(
+        catalog, load_marts(aws.read_object(arguments.marts).decode()), versions, arguments.marts_database
+    )
+    for report in serve(spark, [*tables, *marts], arguments.raw_database, server):
         print(json.dumps({"run": arguments.JOB_RUN_ID, "stage": "serve", **asdict(report)}), flush=True)
     if tables:
         frontiers = {table.name: table.frontier for table in tables}
@@ -55,7 +77,7 @@ def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: a
         aws.write_object(f"{arguments.lake}/{FRONTIER_OBJECT}", json.dumps(committed).encode())
 
 
-STAGES: Sequence[Stage] = (stage_serve,)
+STAGES: Sequence[Stage] = (stage_marts, stage_serve)
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -64,6 +86,8 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--lake", required=True, help="s3:// address of the lake's bucket")
     parser.add_argument("--raw-database", required=True, help="Glue database of the change log")
     parser.add_argument("--lake-database", required=True, help="Glue database of the current tables")
+    parser.add_argument("--marts", required=True, help="s3:// address of the marts' JSON")
+    parser.add_argument("--marts-database", required=True, help="Glue database of the marts")
     parser.add_argument("--serving-host", required=True)
     parser.add_argument("--serving-port", required=True, type=int)
     parser.add_argument("--serving-database", required=True)

@@ -15,6 +15,7 @@ import * as naming from './naming';
 import { names } from './naming';
 import { Network } from './network';
 import { artifactFiles, JobArtifacts } from './pipeline/artifacts';
+import { loadMarts } from './pipeline/marts';
 import { Pipeline } from './pipeline/pipeline';
 import { projectRoot } from './project';
 import { Secret } from './secret';
@@ -144,6 +145,7 @@ export class Platform extends EnvironmentStack {
       files: artifactFiles(projectRoot),
       scripts: [...Object.values(names.jobs), names.monitoring.freshness.job],
       contracts,
+      marts: loadMarts(),
     });
     const { jobs } = new Pipeline(this, 'pipeline', {
       artifacts,
@@ -226,13 +228,17 @@ export class Platform extends EnvironmentStack {
     catalog.raw.grantRead(publish.role);
     catalog.lake.grantBrowse(publish.role);
     lake.tables.grantRead(publish.role, prefixes.raw, prefixes.lake);
+    artifacts.grantReadMarts(publish.role);
+    catalog.marts.grantReadWrite(publish.role);
+    lake.tables.grantReadWrite(publish.role, prefixes.marts);
     lake.tables.grantWrite(publish.role, prefixes.frontiers);
     servingDb.grantLoad(publish.role);
 
     catalog.raw.grantUpdate(maintain.role);
     catalog.lake.grantUpdate(maintain.role);
-    lake.tables.grantList(maintain.role, prefixes.raw, prefixes.lake);
-    lake.tables.grantReadWrite(maintain.role, prefixes.raw, prefixes.lake);
+    catalog.marts.grantUpdate(maintain.role);
+    lake.tables.grantList(maintain.role, prefixes.raw, prefixes.lake, prefixes.marts);
+    lake.tables.grantReadWrite(maintain.role, prefixes.raw, prefixes.lake, prefixes.marts);
 
     servingDb.grantAdminister(migrate.role);
     pepper.grantReadWrite(migrate.role);

@@ -2,13 +2,14 @@
 
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
 
 from trackman import aws
 from trackman.partitioning import PartitionField, split_by_partition
@@ -74,6 +75,28 @@ class DataFileWriter:
             file.path.unlink()
         self._open.clear()
         return files
+
+
+def write_rows(rows: DataFrame, layout: Layout) -> list[DataFile]:
+    """Write a DataFrame's rows, of the table's columns and types, by parallel tasks."""
+
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with DataFileWriter(layout) as writer:
+            for batch in batches:
+                writer.write(pa.Table.from_batches([batch]).select(layout.schema.names).cast(layout.schema))
+            files = writer.close()
+        names = DataFile._fields
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.array([file.location for file in files], pa.string()),
+                pa.array([file.partition for file in files], pa.list_(pa.string())),
+                pa.array([file.rows for file in files], pa.int64()),
+            ],
+            names,
+        )
+
+    files = rows.mapInArrow(write, "location string, partition array<string>, rows bigint").collect()
+    return [DataFile(file.location, tuple(file.partition), file.rows) for file in files]
 
 
 class _OpenFile:

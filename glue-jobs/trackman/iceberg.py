@@ -114,6 +114,10 @@ class IcebergTable:
         """Of main. A table of ours always has one: it is born with it."""
         return self._table.currentSnapshot().snapshotId()
 
+    def has_snapshot(self, snapshot_id: int) -> bool:
+        """Whether the table can still be read as that snapshot has it."""
+        return self._table.snapshot(snapshot_id) is not None
+
     @property
     def added_bytes(self) -> int:
         """Of the files that main's last commit added."""

@@ -10,8 +10,6 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from trackman.bookmark import FRONTIER, Bookmark, bookmark_property, format_time
@@ -21,7 +19,8 @@ from trackman.contract import Contract, TableName
 from trackman.copying import Copier, Standing
 from trackman.current import Merged, apply_changes
 from trackman.discovery import discover_tables
-from trackman.errors import JobError, RivalRunError, TableError
+from trackman.errors import RivalRunError, TableError
+from trackman.failures import FAILURES, reason_of
 from trackman.history import Histories
 from trackman.iceberg import IcebergCatalog, IcebergTable
 from trackman.lake_table import DEFINITION, LakeTable
@@ -33,9 +32,6 @@ from trackman.quarantine import quarantine
 from trackman.reports import TableReport, by_table
 from trackman.source import Barrier, Source, source_server
 from trackman.source_tables import SourceTable
-
-# What one table can fail by. Anything else ends the run.
-_FAILURES = (JobError, Py4JJavaError, PySparkException)
 
 
 @dataclass(frozen=True)
@@ -150,8 +146,8 @@ class Ingestion:
                     reports.append(TableReport(str(source_table.name), waiting=waiting))
                 else:
                     opened.append((source_table, self._open(standing)))
-            except _FAILURES as error:
-                reports.append(TableReport(str(source_table.name), error=_reason(error)))
+            except FAILURES as error:
+                reports.append(TableReport(str(source_table.name), error=reason_of(error)))
         changes = read_log(self._spark.table(log.spark_name), self._contract.source)
         spans = {table.definition.name: self._span(table, reached) for _, table in opened}
         # Of the others it is known that nothing happened to them.
@@ -167,8 +163,8 @@ class Ingestion:
                 report = self._follow(table, changes, summary, reached, barrier)
             except RivalRunError:
                 report = self._follow_again(source_table, changes, reached, barrier)
-            except _FAILURES as error:
-                report = TableReport(str(name), error=_reason(error))
+            except FAILURES as error:
+                report = TableReport(str(name), error=reason_of(error))
             reports.append(replace(report, seconds=time.monotonic() - started))
             print(f"{name}: {report.error or f'applied {report.read} changes'}", flush=True)
             if report.frontier and self._contract.options(name).history:
@@ -181,8 +177,8 @@ class Ingestion:
         current = self._copier.find(name)
         try:
             report = self._histories.follow(current, LakeTable.from_json(current.properties[DEFINITION]), changes)
-        except _FAILURES as error:
-            report = TableReport(f"{name} (history)", error=_reason(error))
+        except FAILURES as error:
+            report = TableReport(f"{name} (history)", error=reason_of(error))
         return replace(report, seconds=time.monotonic() - started)
 
     def _follow_again(
@@ -197,8 +193,8 @@ class Ingestion:
             span = self._span(table, reached)
             summary = summarize(changes, [span]).get(source_table.name, NOTHING)
             return self._follow(table, changes, summary, reached, barrier)
-        except _FAILURES as error:
-            return TableReport(str(source_table.name), error=_reason(error))
+        except FAILURES as error:
+            return TableReport(str(source_table.name), error=reason_of(error))
 
     def _follow(
         self, table: "_CurrentTable", changes: DataFrame, summary: Summary, reached: Drained, barrier: Barrier
@@ -267,11 +263,3 @@ class _CurrentTable:
     iceberg: IcebergTable
     definition: LakeTable
     bookmark: Bookmark
-
-
-def _reason(error: Exception) -> str:
-    """One line that says what went wrong, out of what Java and Python workers wrap around it."""
-    if isinstance(error, Py4JJavaError):
-        return error.java_exception.toString().splitlines()[0]
-    own = [line.split(": ", 1)[1] for line in str(error).splitlines() if line.startswith(f"{TableError.__module__}.")]
-    return own[-1] if own else str(error).splitlines()[0]

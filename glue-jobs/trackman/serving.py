@@ -1,8 +1,10 @@
-"""The stage serve of the job publish: changed rows of the lake's current tables into dataengineering-db.
+"""The stage serve of the job publish: changed rows of the lake's current tables and marts into dataengineering-db.
 
-What changed is in the change log between two positions: the one that dataengineering-db holds and the one that the
-lake's table holds. Rows go into staging tables by parallel tasks, then into the application's tables by one transaction
-that also moves the bookmarks: the application always sees one moment of the source.
+What changed of a current table is in the change log between two positions: the one that dataengineering-db holds and
+the one that the lake's table holds. A mart's position is its snapshot, and what changed is what two of them differ by,
+for it is small beside what it was made from. Rows
+go into staging tables by parallel tasks, then into the application's tables by one transaction that also moves the
+bookmarks: the application always sees one moment of the source.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,20 +16,21 @@ import pg8000.native
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import StructType
 
-from trackman.bookmark import EPOCH, FRONTIER, Bookmark, bookmark_property
+from trackman.bookmark import EPOCH, FRONTIER, Bookmark
 from trackman.change_log import TABLE as CHANGE_LOG
 from trackman.checkpoints import Checkpoint, no_checkpoint
 from trackman.column_types import postgres_type_of
 from trackman.contract import Contract
-from trackman.current import convert_struct, quote
+from trackman.current import quote
 from trackman.errors import RivalRunError
-from trackman.iceberg import CATALOG, IcebergCatalog
-from trackman.lake_table import DEFINITION, LakeColumn, LakeTable
+from trackman.iceberg import CATALOG, IcebergCatalog, IcebergTable
 from trackman.lsn import format_lsn, parse_lsn
-from trackman.pending import NOTHING, Span, new_key, old_key, read_log, summarize
+from trackman.marts import MadeFrom, Mart
+from trackman.pending import NOTHING, Span, read_log, summarize
 from trackman.postgres import Server, identifier, literal
+from trackman.versions import TableVersion
 
 _APP, _STAGING = "app", "staging"
 _BOOKMARKS = identifier("trackman", "bookmark")
@@ -36,24 +39,36 @@ _IS_ROW = "trackman_is_row"
 
 
 @dataclass(frozen=True)
+class ServedColumn:
+    name: str
+    type: str
+    """Postgres's."""
+    comment: str | None
+
+
+@dataclass(frozen=True)
 class ServedTable:
-    """A current table of the lake as one commit left it."""
+    """A table of the lake, as one commit left it, and what dataengineering-db has of it."""
 
     name: str
     """In the lake and in schema app."""
-    definition: LakeTable
-    spark_name: str
+    source: str
+    comment: str | None
+    key: tuple[str, ...]
+    columns: tuple[ServedColumn, ...]
+    iceberg: IcebergTable
     snapshot_id: int
     schema: pa.Schema
-    history: int
     position: int
     epoch: int
     frontier: str
+    version: TableVersion | None
+    """Of a current table; None of a mart."""
 
     @property
     def bookmark_key(self) -> tuple[str, str]:
         """Names the table's bookmark."""
-        return self.definition.source, self.name
+        return self.source, self.name
 
     @property
     def target(self) -> str:
@@ -63,6 +78,9 @@ class ServedTable:
     def staging(self) -> str:
         return identifier(_STAGING, self.name)
 
+    def type_of(self, column: str) -> str:
+        return next(each.type for each in self.columns if each.name == column)
+
 
 @dataclass(frozen=True)
 class Held:
@@ -70,6 +88,7 @@ class Held:
 
     position: int
     epoch: int
+    frontier: str
 
 
 @dataclass(frozen=True)
@@ -95,32 +114,61 @@ class ServingReport:
     frontier: str
 
 
-def served_tables(catalog: IcebergCatalog, contracts: Sequence[Contract], lake_database: str) -> list[ServedTable]:
-    """The current tables that the contracts serve, but for those whose copy was not caught up with yet."""
+def served_tables(versions: Sequence[TableVersion], contracts: Sequence[Contract]) -> list[ServedTable]:
+    """The current tables that the contracts serve."""
     by_source = {contract.source: contract for contract in contracts}
     served = []
-    for iceberg in catalog.tables(lake_database):
-        properties = iceberg.properties
-        if DEFINITION not in properties or FRONTIER not in properties:
-            continue
-        definition = LakeTable.from_json(properties[DEFINITION])
+    for version in versions:
+        definition = version.definition
         contract = by_source.get(definition.source)
-        bookmark = Bookmark.from_json(properties[bookmark_property(definition.source)])
-        if contract is None or not contract.serves(definition.name) or bookmark.snapshot:
-            continue
-        served.append(
-            ServedTable(
-                iceberg.name.removeprefix(f"{lake_database}."),
-                definition,
-                iceberg.spark_name,
-                iceberg.snapshot_id,
-                iceberg.layout.schema,
-                bookmark.history,
-                bookmark.position,
-                int(properties[EPOCH]),
-                properties[FRONTIER],
+        if contract is not None and contract.serves(definition.name):
+            columns = (ServedColumn(each.name, each.serving_type, each.comment) for each in definition.columns)
+            served.append(
+                ServedTable(
+                    version.name,
+                    definition.source,
+                    definition.comment,
+                    definition.key,
+                    tuple(columns),
+                    version.iceberg,
+                    version.snapshot_id,
+                    version.schema,
+                    version.position,
+                    version.epoch,
+                    version.frontier,
+                    version,
+                )
             )
-        )
+    return served
+
+
+def served_marts(
+    catalog: IcebergCatalog, marts: Sequence[Mart], versions: Sequence[TableVersion], marts_database: str
+) -> list[ServedTable]:
+    """The marts that are there, but for those whose name a current table has."""
+    taken = {version.name for version in versions}
+    served = []
+    for mart in marts:
+        iceberg = None if mart.name in taken else catalog.find(marts_database, mart.name)
+        # One whose definition changed and that could not be made anew stays as it was served.
+        if iceberg is not None and MadeFrom.of(iceberg).definition == mart.hash:
+            columns = (ServedColumn(each.name, each.serving_type, each.comment) for each in mart.columns)
+            served.append(
+                ServedTable(
+                    mart.name,
+                    marts_database,
+                    mart.description,
+                    mart.key,
+                    tuple(columns),
+                    iceberg,
+                    iceberg.snapshot_id,
+                    iceberg.layout.schema,
+                    iceberg.snapshot_id,
+                    int(iceberg.properties[EPOCH]),
+                    iceberg.properties[FRONTIER],
+                    None,
+                )
+            )
     return served
 
 
@@ -135,7 +183,11 @@ def serve(
     with closing(server.connect()) as connection:
         _lock(connection)
         held = _read_bookmarks(connection)
-        behind = [table for table in tables if held.get(table.bookmark_key) != Held(table.position, table.epoch)]
+        behind = [
+            table
+            for table in tables
+            if held.get(table.bookmark_key) != Held(table.position, table.epoch, table.frontier)
+        ]
         loads = list(_plan(spark, spark.table(f"{CATALOG}.{raw_database}.{CHANGE_LOG}"), behind, held))
         for load in loads:
             _stage(connection, server, load)
@@ -158,21 +210,25 @@ def _lock(connection: pg8000.native.Connection) -> None:
 
 
 def _read_bookmarks(connection: pg8000.native.Connection) -> dict[tuple[str, str], Held]:
-    rows = connection.run(f"select source, table_name, position::text, epoch from {_BOOKMARKS}")
-    return {(source, table): Held(parse_lsn(position), epoch) for source, table, position, epoch in rows}
+    rows = connection.run(
+        "select source, table_name, position::text, epoch,"
+        f""" to_char(frontier at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') from {_BOOKMARKS}"""
+    )
+    return {(source, table): Held(parse_lsn(position), *rest) for source, table, position, *rest in rows}
 
 
 def _plan(
     spark: SparkSession, log: DataFrame, tables: Sequence[ServedTable], held: Mapping[tuple[str, str], Held]
 ) -> Iterator[Load]:
     """What each table lacks."""
-    for source in sorted({table.definition.source for table in tables}):
-        of_source = [table for table in tables if table.definition.source == source]
+    logged = [table for table in tables if table.version]
+    for source in sorted({table.source for table in logged}):
+        of_source = [table for table in logged if table.source == source]
         changes = read_log(log, source)
         spans = {
             table.name: Span(
-                table.definition.name,
-                Bookmark(held[table.bookmark_key].position, history=table.history),
+                table.version.definition.name,
+                Bookmark(held[table.bookmark_key].position, history=table.version.history),
                 table.position,
             )
             for table in of_source
@@ -180,14 +236,17 @@ def _plan(
         }
         summaries = summarize(changes, list(spans.values()))
         for table in of_source:
-            summary = summaries.get(table.definition.name, NOTHING)
+            summary = summaries.get(table.version.definition.name, NOTHING)
             is_whole = table.name not in spans or summary.truncated_at is not None
             rows = None
             if is_whole:
-                rows = _lake_rows(spark, table).withColumn(_IS_ROW, F.lit(True))
+                rows = _all_rows(spark, table)
             elif summary.changes:
-                rows = _changed_rows(spark, table, spans[table.name].of(changes))
+                rows = _changed_rows(spark, table.version, spans[table.name].of(changes))
             yield Load(table, held.get(table.bookmark_key), is_whole, rows)
+    for mart in tables:
+        if mart.version is None:
+            yield _plan_mart(spark, mart, held.get(mart.bookmark_key))
 
 
 def _continues(held: Held | None, table: ServedTable) -> bool:
@@ -195,31 +254,33 @@ def _continues(held: Held | None, table: ServedTable) -> bool:
     return held is not None and held.epoch == table.epoch and held.position <= table.position
 
 
-def _lake_rows(spark: SparkSession, table: ServedTable) -> DataFrame:
-    """The table's rows at its position; a column that is younger than the snapshot is null in all of them."""
-    rows = spark.read.option("snapshot-id", table.snapshot_id).table(table.spark_name)
-    present = spark.table(table.spark_name).schema
-    younger = {field.name: F.lit(None).cast(field.dataType) for field in present if field.name not in rows.columns}
-    return rows.withColumns(younger).select(*map(quote, table.schema.names))
+def _plan_mart(spark: SparkSession, mart: ServedTable, held: Held | None) -> Load:
+    if held is None or held.epoch != mart.epoch or not mart.iceberg.has_snapshot(held.position):
+        return Load(mart, held, is_whole=True, rows=_all_rows(spark, mart))
+    if held.position == mart.position:
+        return Load(mart, held, is_whole=False, rows=None)
+    before, after = (_rows(spark, mart, snapshot_id) for snapshot_id in (held.position, mart.snapshot_id))
+    key = list(map(quote, mart.key))
+    changed = after.exceptAll(before).withColumn(_IS_ROW, F.lit(True))
+    gone = before.select(key).join(after.select(key), list(mart.key), "left_anti").withColumn(_IS_ROW, F.lit(False))
+    return Load(mart, held, is_whole=False, rows=changed.unionByName(gone, allowMissingColumns=True))
 
 
-def _changed_rows(spark: SparkSession, table: ServedTable, changes: DataFrame) -> DataFrame:
+def _rows(spark: SparkSession, table: ServedTable, snapshot_id: int) -> DataFrame:
+    rows = spark.read.option("snapshot-id", snapshot_id).table(table.iceberg.spark_name)
+    return rows.select(*map(quote, table.schema.names))
+
+
+def _all_rows(spark: SparkSession, table: ServedTable) -> DataFrame:
+    rows = table.version.rows(spark) if table.version else _rows(spark, table, table.snapshot_id)
+    return rows.withColumn(_IS_ROW, F.lit(True))
+
+
+def _changed_rows(spark: SparkSession, version: TableVersion, changes: DataFrame) -> DataFrame:
     """The rows that changed, and behind them the keys of all rows that did or are gone."""
-    definition, arrow = table.definition, table.schema
-    rows = _lake_rows(spark, table)
-    key_type = StructType([rows.schema[name] for name in definition.key])
-
-    def convert(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield pa.RecordBatch.from_arrays([convert_struct(batch["key"], definition, arrow)], ["key"])
-
-    keys = (
-        changes.select(F.explode(F.array(old_key(definition.key), new_key(definition.key))).alias("key"))
-        .distinct()
-        .mapInArrow(convert, StructType([StructField("key", key_type)]))
-        .select("key.*")
-    )
-    changed = rows.join(F.broadcast(keys), list(definition.key), "left_semi").withColumn(_IS_ROW, F.lit(True))
+    keys = version.changed_keys(spark, changes)
+    key = list(version.definition.key)
+    changed = version.rows(spark).join(F.broadcast(keys), key, "left_semi").withColumn(_IS_ROW, F.lit(True))
     return changed.unionByName(keys.withColumn(_IS_ROW, F.lit(False)), allowMissingColumns=True)
 
 
@@ -261,23 +322,21 @@ def _apply(connection: pg8000.native.Connection, load: Load) -> ServingReport:
 def _follow_definition(connection: pg8000.native.Connection, load: Load) -> None:
     """Create the application's table, or bring its columns and key to the lake's. The loader's tables may be read by
     the application's role by default (see the job migrate)."""
-    table, definition = load.table, load.table.definition
+    table = load.table
     present = dict(connection.run(_PRESENT_COLUMNS, schema=_APP, name=table.name))
-    missing = [column for column in definition.columns if column.name not in present]
+    missing = [column for column in table.columns if column.name not in present]
     if not present:
-        columns = ", ".join(map(_column_definition, definition.columns))
-        connection.run(f"create table {table.target} ({columns}, {_primary_key(definition)})")
-        if definition.comment:
-            connection.run(f"comment on table {table.target} is {literal(definition.comment)}")
+        columns = ", ".join(map(_column_definition, table.columns))
+        connection.run(f"create table {table.target} ({columns}, {_primary_key(table)})")
+        if table.comment:
+            connection.run(f"comment on table {table.target} is {literal(table.comment)}")
     else:
-        changed = [
-            each for each in definition.columns if present.get(each.name, each.serving_type) != each.serving_type
-        ]
+        changed = [each for each in table.columns if present.get(each.name, each.type) != each.type]
         changes = [f"add column {_column_definition(column)}" for column in missing]
         if load.is_whole:
             changes += _redefine(connection, table, changed, present)
         else:
-            changes += [f"alter column {identifier(each.name)} type {each.serving_type}" for each in changed]
+            changes += [f"alter column {identifier(each.name)} type {each.type}" for each in changed]
         if changes:
             connection.run(f"alter table {table.target} {', '.join(changes)}")
     for column in missing:
@@ -301,64 +360,60 @@ where k.contype = 'p' and n.nspname = :schema and c.relname = :name
 
 
 def _redefine(
-    connection: pg8000.native.Connection, table: ServedTable, changed: Sequence[LakeColumn], present: Collection[str]
+    connection: pg8000.native.Connection, table: ServedTable, changed: Sequence[ServedColumn], present: Collection[str]
 ) -> list[str]:
     """What makes another table of one all of whose rows are about to come: it is emptied, unless it is as it has to be.
 
     Columns that the lake's table has no more stay, without the values that they had.
     """
-    definition = table.definition
     [[constraint, key]] = connection.run(_PRESENT_KEY, schema=_APP, name=table.name)
-    gone = set(present) - {column.name for column in definition.columns}
-    if not changed and not gone and tuple(key) == definition.key:
+    gone = set(present) - {column.name for column in table.columns}
+    if not changed and not gone and tuple(key) == table.key:
         return []
     connection.run(f"truncate {table.target}")
     changes = []
-    if changed or tuple(key) != definition.key:
-        changes = [f"drop constraint {identifier(constraint)}", f"add {_primary_key(definition)}"]
-        changes += [f"alter column {identifier(name)} drop not null" for name in key if name not in definition.key]
+    if changed or tuple(key) != table.key:
+        changes = [f"drop constraint {identifier(constraint)}", f"add {_primary_key(table)}"]
+        changes += [f"alter column {identifier(name)} drop not null" for name in key if name not in table.key]
     return changes + [
-        f"alter column {identifier(each.name)} type {each.serving_type} using null::{each.serving_type}"
-        for each in changed
+        f"alter column {identifier(each.name)} type {each.type} using null::{each.type}" for each in changed
     ]
 
 
-def _primary_key(definition: LakeTable) -> str:
-    return f"primary key ({', '.join(map(identifier, definition.key))})"
+def _primary_key(table: ServedTable) -> str:
+    return f"primary key ({', '.join(map(identifier, table.key))})"
 
 
-def _column_definition(column: LakeColumn) -> str:
-    return f"{identifier(column.name)} {column.serving_type}"
+def _column_definition(column: ServedColumn) -> str:
+    return f"{identifier(column.name)} {column.type}"
 
 
 def _delete_statement(load: Load) -> str:
     """Deletes what is no row of the lake any more, of all rows or of those that changed."""
-    definition = load.table.definition
+    table = load.table
 
     def of_key(line: str) -> str:
         return " and ".join(
-            f"t.{identifier(name)} = {line}.{identifier(name)}::{definition.column(name).serving_type}"
-            for name in definition.key
+            f"t.{identifier(name)} = {line}.{identifier(name)}::{table.type_of(name)}" for name in table.key
         )
 
-    is_gone = f"not exists (select from {load.table.staging} r where r.{_IS_ROW} and {of_key('r')})"
+    is_gone = f"not exists (select from {table.staging} r where r.{_IS_ROW} and {of_key('r')})"
     if load.is_whole:
-        return f"delete from {load.table.target} t where {is_gone}"
-    staged = f"{load.table.staging} s where not s.{_IS_ROW} and {of_key('s')}"
-    return f"delete from {load.table.target} t using {staged} and {is_gone}"
+        return f"delete from {table.target} t where {is_gone}"
+    staged = f"{table.staging} s where not s.{_IS_ROW} and {of_key('s')}"
+    return f"delete from {table.target} t using {staged} and {is_gone}"
 
 
 def _upsert_statement(table: ServedTable) -> str:
-    definition = table.definition
-    names = [identifier(column.name) for column in definition.columns]
+    names = [identifier(column.name) for column in table.columns]
     # A timestamp of the lake is in UTC, as is the session, by which a cast to timestamptz goes.
-    values = [f"s.{identifier(column.name)}::{column.serving_type}" for column in definition.columns]
-    others = [identifier(column.name) for column in definition.columns if column.name not in definition.key]
+    values = [f"s.{identifier(column.name)}::{column.type}" for column in table.columns]
+    others = [identifier(column.name) for column in table.columns if column.name not in table.key]
     assignments = ", ".join(f"{name} = excluded.{name}" for name in others)
     return (
         f"insert into {table.target} ({', '.join(names)})"
         f" select {', '.join(values)} from {table.staging} s where s.{_IS_ROW}"
-        f" on conflict ({', '.join(map(identifier, definition.key))})"
+        f" on conflict ({', '.join(map(identifier, table.key))})"
         f" do {f'update set {assignments}' if others else 'nothing'}"
     )
 

@@ -18,3 +18,14 @@ def spark_session() -> SparkSession:
     spark.conf.set("spark.sql.shuffle.partitions", spark.sparkContext.defaultParallelism)
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def own_session(spark: SparkSession) -> SparkSession:
+    """One beside another, on the same cluster: with temporary views of its own, and with SQL that fails where a value
+    is out of range or no value, as the standard has it, and makes no null of it."""
+    own = spark.newSession()
+    for name in (f"spark.sql.catalog.{CATALOG}.cache-enabled", "spark.sql.shuffle.partitions"):
+        own.conf.set(name, spark.conf.get(name))
+    own.conf.set("spark.sql.execution.arrow.pyspark.enabled", "true")
+    own.conf.set("spark.sql.ansi.enabled", "true")
+    return own

@@ -35,6 +35,8 @@ export interface JobArtifactsProps {
   readonly scripts: readonly string[];
   /** What the jobs read as their contracts, as JSON. */
   readonly contracts: unknown;
+  /** What the job `publish` reads as its marts, as JSON. */
+  readonly marts: unknown;
 }
 
 /**
@@ -47,10 +49,11 @@ export class JobArtifacts extends Construct {
   readonly wheels: string;
   readonly libraries: string;
   readonly contracts: string;
+  readonly marts: string;
   private readonly scripts: ReadonlyMap<string, string>;
   private readonly bucket: Bucket;
 
-  constructor(scope: Construct, id: string, { bucket, files, scripts, contracts }: JobArtifactsProps) {
+  constructor(scope: Construct, id: string, { bucket, files, scripts, contracts, marts }: JobArtifactsProps) {
     super(scope, id);
     this.bucket = bucket;
     const script = (job: string) => this.upload(job, join(files.jobs, `${job}.py`), `jobs/${job}`, '.py');
@@ -60,6 +63,7 @@ export class JobArtifacts extends Construct {
     this.wheels = this.upload('wheels', files.wheels, 'jobs/trackman', '.gluewheels.zip');
     this.libraries = this.upload('libraries', files.libraries, 'jobs/pg8000', '.zip');
     this.contracts = this.uploadJson('contracts', contracts, 'contracts/');
+    this.marts = this.uploadJson('marts', marts, 'marts/');
   }
 
   /** Script of one of the jobs. */
@@ -83,6 +87,11 @@ export class JobArtifacts extends Construct {
   /** Allows to read the contracts. */
   grantReadContracts(role: Grantee): void {
     this.bucket.grantRead(role, 'contracts/');
+  }
+
+  /** Allows to read the marts. */
+  grantReadMarts(role: Grantee): void {
+    this.bucket.grantRead(role, 'marts/');
   }
 
   /** Uploads a file as `<prefix>-<hash><extension>`. */

@@ -132,13 +132,15 @@ function definitions(props: PipelineProps): Record<Job, Definition> {
       arguments: common,
     },
     publish: {
-      description: "Brings dataengineering-db up to date with the lake's tables",
+      description: "Brings the marts and dataengineering-db up to date with the lake's tables",
       engine: spark,
       connections: [connections.network],
       budgetMinutes: budgets.publishMinutes,
       retries: 1,
       arguments: {
         ...common,
+        '--marts': artifacts.marts,
+        '--marts-database': names.databases.marts,
         '--serving-host': servingDb.host,
         '--serving-port': servingDb.port,
         '--serving-database': servingDb.database,
@@ -155,12 +157,17 @@ function definitions(props: PipelineProps): Record<Job, Definition> {
       arguments: common,
     },
     maintain: {
-      description: "Compacts the lake's tables, expires their old snapshots and removes what belongs to none",
+      description:
+        'Compacts the tables of lake and marts, expires their old snapshots and removes what belongs to none',
       engine: spark,
       connections: [],
       budgetMinutes: MAINTAIN_BUDGET_MINUTES,
       retries: 0, // tomorrow's run is
-      arguments: { ...common, '--snapshot-days': String(props.snapshotDays) },
+      arguments: {
+        ...common,
+        '--marts-database': names.databases.marts,
+        '--snapshot-days': String(props.snapshotDays),
+      },
     },
     migrate: {
       description: 'Makes schema, users and passwords of dataengineering-db',

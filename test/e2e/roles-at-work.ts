@@ -70,6 +70,8 @@ async function inAthena({ region }: Environment, credentials: Credentials): Prom
   for (const database of [names.databases.lake, names.databases.marts]) {
     await runStatement(config, { sql: 'SHOW TABLES', database, workgroup: WorkGroup });
   }
+  const sql = 'SELECT count(*) FROM session_summary';
+  await runStatement(config, { sql, database: names.databases.marts, workgroup: WorkGroup });
   await athena.send(new GetWorkGroupCommand({ WorkGroup }));
   const { NamedQueryIds } = await athena.send(new ListNamedQueriesCommand({ WorkGroup }));
   await athena.send(new BatchGetNamedQueryCommand({ NamedQueryIds }));
@@ -87,23 +89,27 @@ async function inAthena({ region }: Environment, credentials: Credentials): Prom
   await athena.send(new StopQueryExecutionCommand({ QueryExecutionId }));
 }
 
-/** Counts the lake's players through Spectrum. */
+/** Counts the lake's players, and looks at a mart, through Spectrum. */
 async function inRedshift({ region }: Environment, credentials: Credentials): Promise<number> {
   const data = (operation: string, input: object) => redshiftData(region, credentials, operation, input);
-  const { Id } = await data('ExecuteStatement', {
-    WorkgroupName: names.warehouse.workgroup,
-    Database: names.warehouse.database,
-    ClientToken: randomUUID(),
-    Sql: `SELECT count(*) FROM ${names.databases.lake}.players`,
-  });
-  const look = async () => {
-    const { Status, Error: problem } = await data('DescribeStatement', { Id });
-    if (Status === 'FAILED') throw new Error(`the statement failed: ${String(problem)}`);
-    return Status === 'FINISHED' ? true : undefined;
+  const count = async (table: string): Promise<number> => {
+    const { Id } = await data('ExecuteStatement', {
+      WorkgroupName: names.warehouse.workgroup,
+      Database: names.warehouse.database,
+      ClientToken: randomUUID(),
+      Sql: `SELECT count(*) FROM ${table}`,
+    });
+    const look = async () => {
+      const { Status, Error: problem } = await data('DescribeStatement', { Id });
+      if (Status === 'FAILED') throw new Error(`the statement failed: ${String(problem)}`);
+      return Status === 'FINISHED' ? true : undefined;
+    };
+    await poll('the statement', look, { everyMs: 200, withinMs: 60_000 });
+    const { Records } = await data('GetStatementResult', { Id });
+    return (Records as [[{ longValue: number }]])[0][0].longValue;
   };
-  await poll('the statement', look, { everyMs: 200, withinMs: 60_000 });
-  const { Records } = await data('GetStatementResult', { Id });
-  return (Records as [[{ longValue: number }]])[0][0].longValue;
+  await count(`${names.databases.marts}.session_summary`);
+  return count(`${names.databases.lake}.players`);
 }
 
 /** By AWS's JSON protocol: the product never calls this service, and has no client for it. */

@@ -95,12 +95,20 @@ test('ingest reads the source’s secret and the pepper, and writes raw and lake
   expect(actionsOn('trackman-ingest', 'table/trackman_backend/')).toEqual(['glue:GetTables']);
 });
 
-test('publish reads raw and lake, and writes nothing but frontiers', () => {
+test('publish reads raw and lake, and writes nothing but marts and frontiers', () => {
   expect(resourcesOf('trackman-publish', 's3:PutObject')).toEqual([
+    'arn:aws:s3:::trackman-lake-dev-111111111111/marts/*',
     'arn:aws:s3:::trackman-lake-dev-111111111111/_trackman/frontiers/*',
   ]);
-  expect(resourcesOf('trackman-publish', 's3:DeleteObject')).toEqual([]);
-  expect(resourcesOf('trackman-publish', 'glue:UpdateTable')).toEqual([]);
+  expect(resourcesOf('trackman-publish', 's3:DeleteObject')).toEqual([
+    'arn:aws:s3:::trackman-lake-dev-111111111111/marts/*',
+  ]);
+  expect(actionsOn('trackman-publish', 'table/trackman_marts/')).toContain('glue:UpdateTable');
+  expect(actionsOn('trackman-publish', 'table/trackman_lake/')).toEqual([
+    'glue:GetDatabase',
+    'glue:GetTable',
+    'glue:GetTables',
+  ]);
   expect(resourcesOf('trackman-publish', 'secretsmanager:GetSecretValue')).toEqual([
     'arn:aws:secretsmanager:eu-central-1:111111111111:secret:trackman/dev/serving/loader-??????',
   ]);
@@ -163,10 +171,11 @@ test('each writes to log groups of its own', () => {
   ]);
 });
 
-test('maintain writes raw and lake, and reads no secret', () => {
+test('maintain writes raw, lake and marts, and reads no secret', () => {
   expect(resourcesOf('trackman-maintain', 's3:DeleteObject')).toEqual([
     'arn:aws:s3:::trackman-lake-dev-111111111111/raw/*',
     'arn:aws:s3:::trackman-lake-dev-111111111111/lake/*',
+    'arn:aws:s3:::trackman-lake-dev-111111111111/marts/*',
   ]);
   expect(actionsOn('trackman-maintain', ':secretsmanager:')).toEqual([]);
   expect(actionsOn('trackman-maintain', 'trackman_backend')).toEqual([]);
@@ -204,7 +213,7 @@ test('listing is allowed to who needs it only, below prefixes', () => {
   expect(listing('trackman-publish')).toEqual([jobs]);
   expect(listing('trackman-maintain')).toEqual([
     jobs,
-    [['arn:aws:s3:::trackman-lake-dev-111111111111'], { StringLike: { 's3:prefix': ['raw/*', 'lake/*'] } }],
+    [['arn:aws:s3:::trackman-lake-dev-111111111111'], { StringLike: { 's3:prefix': ['raw/*', 'lake/*', 'marts/*'] } }],
   ]);
 });
 

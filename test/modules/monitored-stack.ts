@@ -42,6 +42,7 @@ export function monitoredStack(deltas: Partial<MonitoringProps> = {}): Terraform
     files: artifactFiles(projectRoot),
     scripts: [names.monitoring.freshness.job, names.jobs.migrate],
     contracts: [],
+    marts: [],
   });
   const security = new GlueSecurity(stack, 'security', { name: 'trackman', location, key, retentionDays: 30 });
   /** It fails: its script is migrate's, and it is given none of its arguments. */

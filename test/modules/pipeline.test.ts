@@ -7,6 +7,7 @@ import { Bucket } from '../../modules/bucket';
 import { GlueSecurity } from '../../modules/glue-security';
 import { Key } from '../../modules/key';
 import { artifactFiles, JobArtifacts } from '../../modules/pipeline/artifacts';
+import { loadMarts } from '../../modules/pipeline/marts';
 import { GlueJob, type GlueJobProps } from '../../modules/pipeline/glue-job';
 import { resolveContracts } from '../../sources/contract';
 import { emptyStack } from './stack';
@@ -90,6 +91,14 @@ test.each([
     timeout: end,
     max_retries: retries,
   });
+});
+
+test('publish is told where the marts are, and maintain', () => {
+  expect(argumentsOf('publish')).toMatchObject({
+    '--marts': expect.stringMatching(new RegExp(`^${ARTIFACTS}/marts/[0-9a-f]{16}\\.json$`)),
+    '--marts-database': 'trackman_marts',
+  });
+  expect(argumentsOf('maintain')).toMatchObject({ '--marts-database': 'trackman_marts' });
 });
 
 test('publish is told where dataengineering-db is, and no password', () => {
@@ -308,7 +317,8 @@ describe('job artifacts', () => {
   function keys(contracts: unknown = []): string[] {
     const stack = emptyStack();
     const bucket = new Bucket(stack, 'bucket', { name: 'artifacts', deletionProtection: true });
-    new JobArtifacts(stack, 'artifacts', { bucket, files: artifactFiles(root), scripts: ['ingest'], contracts });
+    const files = artifactFiles(root);
+    new JobArtifacts(stack, 'artifacts', { bucket, files, scripts: ['ingest'], contracts, marts: [] });
     return new Synthesized(stack).all('aws_s3_object').map((object) => object['key'] as string);
   }
 
@@ -318,6 +328,7 @@ describe('job artifacts', () => {
       'jobs/ingest-d287bb7f9d15abdc.py', // of "print(1)"
       'jobs/pg8000-01cfc309bfc026dd.zip', // of "libraries"
       expect.stringMatching(/^jobs\/trackman-[0-9a-f]{16}\.zip$/),
+      'marts/4f53cda18c2baa0c.json',
       expect.stringMatching(/^jobs\/trackman-[0-9a-f]{16}\.gluewheels\.zip$/),
     ]);
   });
@@ -361,5 +372,10 @@ describe('job artifacts', () => {
       .all('aws_s3_object')
       .find((object) => (object['key'] as string).startsWith('contracts/'))!;
     expect(JSON.parse(contracts['content'] as string)).toEqual(resolveContracts(dev));
+  });
+
+  test('the marts are those of the repository', () => {
+    const marts = platform.all('aws_s3_object').find((object) => (object['key'] as string).startsWith('marts/'))!;
+    expect(JSON.parse(marts['content'] as string)).toEqual(loadMarts());
   });
 });

@@ -93,17 +93,17 @@ export const exceptions: readonly Exception[] = [
   }),
   {
     role: 'trackman-publish',
+    action: 's3:DeleteObject',
+    resource: '*marts/*',
+    reason: 'files of a commit that failed, and metadata files from the 51st on',
+  },
+  {
+    role: 'trackman-publish',
     action: 'glue:GetDatabase',
     resource: '*database/trackman_raw',
     reason: 'part of reading definitions; it looks up tables only',
   },
   // Analysts and Redshift
-  ...each(['glue:GetTable', 's3:GetObject'], {
-    role: '*',
-    resource: '*marts/*',
-    reason: 'there is no mart yet',
-  }),
-  { role: '*', action: 'glue:GetTable', resource: '*database/trackman_marts', reason: 'there is no mart yet' },
   ...['lake', 'marts'].map((database) => ({
     role: 'trackman-analyst',
     action: 'glue:GetDatabase',

@@ -17,9 +17,11 @@ from trackman.checkpoints import Checkpoint, no_checkpoint
 from trackman.contract import Contract, TableName, load_contracts
 from trackman.iceberg import IcebergCatalog, IcebergTable
 from trackman.ingestion import NOTHING_ANEW, Anew, Ingestion
+from trackman.marts import Mart, MartReport, make_marts
 from trackman.postgres import Server
 from trackman.reports import TableReport
-from trackman.serving import ServingReport, serve, served_tables
+from trackman.serving import ServingReport, serve, served_marts, served_tables
+from trackman.versions import current_versions
 
 REPOSITORY = Path(__file__).parents[3]
 BUCKET = "trackman-lake-test"
@@ -99,11 +101,12 @@ class Scenario:
         self.catalog = IcebergCatalog(spark)
         self.source = replace(platform.source, database=name)
         self.serving = replace(platform.serving, database=name)
-        self.raw_database, self.lake_database = f"raw_{name}", f"lake_{name}"
+        self.raw_database, self.lake_database, self.marts_database = f"raw_{name}", f"lake_{name}", f"marts_{name}"
         self.options: dict[str, Any] = {}
         """What the test's contract says beyond the usual."""
         self.handed_over: list[TableName] = []
         """Tables that ingest left to the job snapshot."""
+        self.marts: Sequence[Mart] = ()
         self._runs = 0
         self._connections: list[pg8000.native.Connection] = []
 
@@ -114,7 +117,8 @@ class Scenario:
             connection = scenario.connect(server)
             connection.run(f'create database "{name}"')
         glue = boto3.client("glue")
-        for database in (f"crawled_{name}", scenario.raw_database, scenario.lake_database):
+        databases = (scenario.raw_database, scenario.lake_database, scenario.marts_database)
+        for database in (f"crawled_{name}", *databases):
             glue.create_database(DatabaseInput={"Name": database})
         owner = scenario.source
         url = f"postgresql://{owner.host}:{owner.port}/{owner.database}"
@@ -216,11 +220,23 @@ class Scenario:
         for statement in migrate.migration(self.serving.database, logins):
             connection.run(statement)
 
+    def make_marts(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, MartReport]:
+        """One run of the job's stage marts."""
+        self._runs += 1
+        versions = current_versions(self.catalog, self.lake_database)
+        log = self.spark.table(self.change_log.spark_name)
+        run_id = f"jr_{self.name}_{self._runs}"
+        reports = make_marts(self.spark, self.marts, versions, log, self.marts_database, run_id, checkpoint)
+        return {report.mart: report for report in reports}
+
     def publish(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, ServingReport]:
         """One run of the job's stage serve."""
         loader = replace(self.serving, user=migrate.LOADER, password="loader's")
-        tables = served_tables(self.catalog, [self.contract], self.lake_database)
-        return {report.table: report for report in serve(self.spark, tables, self.raw_database, loader, checkpoint)}
+        versions = current_versions(self.catalog, self.lake_database)
+        tables = served_tables(versions, [self.contract])
+        marts = served_marts(self.catalog, self.marts, versions, self.marts_database)
+        reports = serve(self.spark, [*tables, *marts], self.raw_database, loader, checkpoint)
+        return {report.table: report for report in reports}
 
     def on_serving(self, statement: str) -> list[list[Any]]:
         return self.connect(self.serving).run(statement)

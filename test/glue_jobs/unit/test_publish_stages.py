@@ -12,6 +12,8 @@ ARGUMENTS = {
     "--lake": "s3://lake",
     "--raw-database": "raw",
     "--lake-database": "lake",
+    "--marts": "s3://artifacts/marts.json",
+    "--marts-database": "marts",
     "--serving-host": "127.0.0.1",
     "--serving-port": "5432",
     "--serving-database": "dataengineering",

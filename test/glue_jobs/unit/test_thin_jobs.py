@@ -41,7 +41,13 @@ def test_ingest_files_says_that_no_contract_asks_for_it(
 
 
 def arguments(snapshot_days: str) -> list[str]:
-    names = {"--raw-database": "raw", "--lake-database": "lake", "--snapshot-days": snapshot_days, "--JOB_RUN_ID": "jr"}
+    names = {
+        "--raw-database": "raw",
+        "--lake-database": "lake",
+        "--marts-database": "marts",
+        "--snapshot-days": snapshot_days,
+        "--JOB_RUN_ID": "jr",
+    }
     return [word for pair in names.items() for word in pair]
 
 
