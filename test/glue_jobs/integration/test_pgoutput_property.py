@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 
 import pg8000.native
@@ -20,7 +20,7 @@ from platform_under_test import Platform
 from trackman.changes import COLUMNS, ChangeFormat
 from trackman.column_types import arrow_schema, iceberg_schema
 from trackman.contract import Contract, load_contracts
-from trackman.pgoutput import Parser
+from trackman.pgoutput import NULL, UNCHANGED, Batch, Parser, Relation
 from trackman.postgres import Server, identifier, literal
 
 _DATABASE = _SLOT = _PUBLICATION = "parsed"
@@ -155,6 +155,18 @@ def tables(draw: st.DrawFn) -> list[Table]:
     return found
 
 
+@dataclass(frozen=True)
+class Case:
+    schema: list[Table]
+    transactions: list[list[tuple]]
+    values: dict[str, list[str]]
+    """SQL of some values of each type."""
+    commits: list[bool]
+    """Whether the first transaction commits, the second, …, and the first again."""
+    batch_sizes: list[int]
+    """In messages, likewise."""
+
+
 # Generated traffic. A row is named by how manieth it is, of those that there are.
 
 
@@ -181,13 +193,13 @@ def transactions(draw: st.DrawFn, schema: list[Table]) -> list[list[tuple]]:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[list[Table], list[list[tuple]], dict[str, list[str]], list[int], list[bool]]:
+def cases(draw: st.DrawFn) -> Case:
     schema = draw(tables())
     used = {column.type for table in schema for column in (*table.columns, table.second) if column} | {"text"}
     values = {each: draw(st.lists(_TYPES[each], min_size=2, max_size=6)) for each in sorted(used)}
     sizes = draw(st.lists(st.integers(1, 30), min_size=1, max_size=5))
     commits = draw(st.lists(st.booleans(), min_size=1, max_size=4).map(lambda each: [True, *each]))
-    return schema, draw(transactions(schema)), values, sizes, commits
+    return Case(schema, draw(transactions(schema)), values, commits, sizes)
 
 
 class _Traffic:
@@ -314,7 +326,7 @@ class Parsed:
         return pa.concat_arrays([pa.array([], pa.binary()), *table["data"].chunks])
 
 
-def rebuilt(contract: Contract, batches: Iterator[Any], schema: list[Table]) -> dict[str, dict[tuple, dict]]:
+def rebuilt(contract: Contract, batches: list[Batch], schema: list[Table]) -> dict[str, dict[tuple, dict]]:
     """Each table's rows by their key, after all changes."""
     rows_format = ChangeFormat(contract, None, "run", 0, arrow_schema(iceberg_schema(COLUMNS)), lambda xid: xid)
     changes = [
@@ -373,40 +385,88 @@ def parsed(platform: Platform, contract_values: dict[str, Any]) -> Iterator[Pars
         connection.run(f"select pg_drop_replication_slot('{_SLOT}')")
 
 
-@settings(max_examples=80, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-@given(case=cases())
-def test_stream_rebuilds_the_tables(parsed: Parsed, case: tuple) -> None:
-    schema, transactions_, values, sizes, commits = case
-    with closing(parsed.server.connect()) as connection:
-        connection.run("set search_path = public")
-        for number, table in enumerate(schema):
-            for statement in table.definition:
-                connection.run(statement.replace("chosen_{}", f"chosen_{number}"))
-            connection.run(f"alter publication {_PUBLICATION} add table {identifier(table.name)}")
-        try:
-            traffic = _Traffic(connection, schema, values)
-            for number, operations in enumerate(transactions_):
-                traffic.run(operations, commits[number % len(commits)])
-            stream = parsed.stream()
-            parser, batches, start = Parser(), [], 0
-            for number in count():
-                if start >= len(stream):
-                    break
-                size = sizes[number % len(sizes)]
-                batches.append(parser.parse(stream.slice(start, size)))
-                start += size
-            said = [message.content for batch in batches for message in batch.messages]
-            assert said == traffic.messages
-            states = rebuilt(parsed.contract, batches, schema)
-            for table in schema:
-                server_rows = held(connection, table)
-                state = states[table.name]
-                assert state.keys() == server_rows.keys()
-                for key, row in server_rows.items():
-                    # A column that was added later is in no change of older rows, one that was dropped stays in them.
-                    assert {name: state[key].get(name) for name in row} == row
-        finally:
-            connection.run("rollback")
-            for table in schema:
-                connection.run(f"drop table {identifier(table.name)}")
-            parsed.stream()
+def test_stream_rebuilds_the_tables(parsed: Parsed) -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=50, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(cases())
+    def rebuilds(case: Case) -> None:
+        with closing(parsed.server.connect()) as connection:
+            connection.run("set search_path = public")
+            create(connection, case.schema)
+            try:
+                messages = carry_out(connection, case)
+                batches = list(parse(parsed.stream(), case.batch_sizes))
+                seen.update(what_is_in(batches))
+                assert [message.content for batch in batches for message in batch.messages] == messages
+                states = rebuilt(parsed.contract, batches, case.schema)
+                for table in case.schema:
+                    assert_same(states[table.name], held(connection, table))
+            finally:
+                connection.run("rollback")
+                for table in case.schema:
+                    connection.run(f"drop table {identifier(table.name)}")
+                parsed.stream()
+
+    rebuilds()
+    for each in ("old key", "old row", "unchanged", "all null", "wide", "over 64 KB", "truncate", "truncate of several",
+                 "message", "Relation again", "batch within a transaction"):  # fmt: skip
+        assert seen[each] > 0, f"no example has {each}: {seen}"
+
+
+def create(connection: pg8000.native.Connection, schema: list[Table]) -> None:
+    for number, table in enumerate(schema):
+        for statement in table.definition:
+            connection.run(statement.replace("chosen_{}", f"chosen_{number}"))
+        connection.run(f"alter publication {_PUBLICATION} add table {identifier(table.name)}")
+
+
+def carry_out(connection: pg8000.native.Connection, case: Case) -> list[bytes]:
+    """Run the case's transactions; the messages of those that committed."""
+    traffic = _Traffic(connection, case.schema, case.values)
+    for operations, commits in zip(case.transactions, cycle(case.commits)):
+        traffic.run(operations, commits)
+    return traffic.messages
+
+
+def parse(stream: pa.BinaryArray, batch_sizes: list[int]) -> Iterator[Batch]:
+    parser, start = Parser(), 0
+    for size in cycle(batch_sizes):
+        if start >= len(stream):
+            return
+        yield parser.parse(stream.slice(start, size))
+        start += size
+
+
+def assert_same(state: dict[tuple, dict], rows: dict[tuple, dict]) -> None:
+    assert state.keys() == rows.keys()
+    for key, row in rows.items():
+        # A column that was added later is in no change of older rows; one that was dropped stays in them.
+        assert {name: state[key].get(name) for name in row} == row
+
+
+def what_is_in(batches: list[Batch]) -> Iterator[str]:
+    """Names of what a stream can have that is out of the ordinary."""
+    relations: dict[int, Relation] = {}
+    for batch in batches:
+        if batch.rows and not batch.commits:
+            yield "batch within a transaction"
+        yield from ["message"] * len(batch.messages)
+        for truncate in batch.truncates:
+            yield "truncate of several" if len(truncate.relations) > 1 else "truncate"
+        for changes in batch.rows:
+            if relations.setdefault(changes.relation.oid, changes.relation) != changes.relation:
+                yield "Relation again"
+            if len(changes.relation.columns) > 64:
+                yield "wide"
+            if changes.old.whole.any():
+                yield "old row"
+            if not changes.old.whole.all():
+                yield "old key"
+            if (changes.new.kind == UNCHANGED).any():
+                yield "unchanged"
+            nulls = (changes.new.kind == NULL).sum(axis=1)
+            if (nulls >= max(len(changes.relation.columns) - 2, 2)).any():  # but for the key
+                yield "all null"
+            if ((changes.new.end - changes.new.start) > 1 << 16).any():
+                yield "over 64 KB"
