@@ -70,25 +70,28 @@ class ScheduleRunner:
         """Of tables of the lake, the snapshot and columns that were last read, and the rows."""
 
     def run(self) -> None:
+        for number, step in enumerate(self._schedule.steps):
+            print(f"--- {number}: {step}", flush=True)
+            if isinstance(step, Run):
+                self._job(step)
+            else:
+                self._event(step)
+        print("--- in the end", flush=True)
+        self.settle()
+
+    def __enter__(self) -> "ScheduleRunner":
         scenario, schedule = self._scenario, self._schedule
         scenario.options = dict(schedule.options)
         scenario.migrate()
         self._sql(*schedule.definitions)
         scenario.publish_tables(*schedule.tables)
         self._sql(f"select pg_create_logical_replication_slot('{self._audit}', 'pgoutput')")
-        try:
-            for number, step in enumerate(schedule.steps):
-                print(f"--- {number}: {step}", flush=True)
-                if isinstance(step, Run):
-                    self._job(step)
-                else:
-                    self._event(step)
-            print("--- in the end", flush=True)
-            self._settle()
-        finally:
-            self._end_late(commits=False)
-            self._sql(f"select pg_drop_replication_slot('{self._audit}')")
-            self._source.close()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._end_late(commits=False)
+        self._sql(f"select pg_drop_replication_slot('{self._audit}')")
+        self._source.close()
 
     # Events.
 
@@ -175,10 +178,10 @@ class ScheduleRunner:
         try:
             report = maintain(scenario.spark, table, _AT_ONCE if event.expires else _KEEP, _KEEP, _Death(event.dies_at))
             assert report.error is None, report
-        except Died:
-            print("died", flush=True)
+        except Died as death:
+            print(f"died at {death}", flush=True)
         if event.expires:
-            self._check_lake()
+            self.check_lake()
 
     # Runs.
 
@@ -194,11 +197,11 @@ class ScheduleRunner:
             for event in events[number]:
                 print(f"    after it: {event}", flush=True)
                 self._event(event)
-        self._check_positions()
+        self.check_positions()
         if run.job == "publish":
-            self._check_serving()
+            self.check_serving()
         else:
-            self._check_lake()
+            self.check_lake()
 
     def _anew(self, run: Run) -> Anew:
         """What is asked for; all of the source when what followed its bookmark is lost, which the job has to say."""
@@ -215,23 +218,22 @@ class ScheduleRunner:
         return slot is None or slot > bookmark.position
 
     def _in_this_process(self, run: Run, anew: Anew, events: dict[int, list[Event]]) -> None:
-        death = _Death(run.dies_at)
+        end = _Death(run.dies_at)
 
         def checkpoint(name: str) -> None:
             self._passed(run, name)
-            for event in events.pop(death.passed + 1, []):
+            for event in events.pop(end.passed + 1, []):
                 print(f"    at {name}: {event}", flush=True)
                 self._event(event)
-            death(name)
+            end(name)
 
         try:
             self._perform(run.job, checkpoint, anew)
-        except Died:
-            print("died", flush=True)
-        except AssertionError:
-            raise
+        except Died as death:
+            print(f"died at {death}", flush=True)
         except Exception as error:
-            if not self._restarted:
+            # Whatever a job says of a server that went away; what it leaves behind is checked as ever.
+            if not self._restarted or isinstance(error, AssertionError):
                 raise
             print(f"failed: {error}", flush=True)
 
@@ -292,7 +294,7 @@ class ScheduleRunner:
         elif checkpoint == "barrier set":
             self._remember_moment()
         elif checkpoint in ("change log written", "change log published", "slot advanced"):
-            self._check_positions()
+            self.check_positions()
 
     def _follows(self, bookmark: Bookmark) -> None:
         self._histories.setdefault(bookmark.history, [bookmark.position, bookmark.position])
@@ -321,7 +323,7 @@ class ScheduleRunner:
         )
         return parse_lsn(rows[0][0]) if rows else None
 
-    def _check_positions(self) -> None:
+    def check_positions(self) -> None:
         """I2, unless somebody has just been at the slot."""
         log = self._scenario.change_log
         if log is None:
@@ -332,7 +334,7 @@ class ScheduleRunner:
         if slot is not None and not self._slot_was_touched:
             assert slot <= bookmark.position, "I2: the slot is ahead of the change log"
 
-    def _check_lake(self) -> None:
+    def check_lake(self) -> None:
         """I4, and with it I1, of the lake's tables that have caught up."""
         for name in self._schedule.tables:
             table = self._scenario.lake_table(name)
@@ -351,7 +353,7 @@ class ScheduleRunner:
             self._read[table.name] = version, _in_order(tuple(row) for row in rows)
         return self._read[table.name][1]
 
-    def _check_serving(self) -> None:
+    def check_serving(self) -> None:
         """I4, and with it I1, of the serving database."""
         scenario = self._scenario
         for name, position in scenario.on_serving("select table_name, position::text from trackman.bookmark"):
@@ -359,7 +361,7 @@ class ScheduleRunner:
             served = scenario.on_serving(f"select {', '.join(columns)} from app.{name}")
             assert _in_order(tuple(row) for row in served) == rows, f"I4: {name} of the serving database"
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """When all is quiet and nothing dies, one run of each job leads to the source."""
         self._end_late(commits=True)
         self._job(Run("ingest"))
@@ -379,9 +381,9 @@ class ScheduleRunner:
             for name, position in self._scenario.on_serving("select table_name, position::text from trackman.bookmark")
         }
         assert served == dict.fromkeys(self._schedule.tables, log.position)
-        self._check_change_log()
+        self.check_change_log()
 
-    def _check_change_log(self) -> None:
+    def check_change_log(self) -> None:
         """I3: of each history that was followed, each change is in the change log once, as the source sends it."""
         stream = self._sql(
             f"select data from pg_logical_slot_peek_binary_changes('{self._audit}', null, null, 'proto_version', '1',"

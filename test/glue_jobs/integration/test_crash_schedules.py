@@ -1,5 +1,6 @@
 """Ingestion loses nothing and doubles nothing, whatever befalls it: schedules of faults, each drawn from its seed."""
 
+import pytest
 from crash_schedules import (
     KILLED_ONE_IN,
     BeginLate,
@@ -17,7 +18,41 @@ from schedule_runner import ScheduleRunner
 
 
 def test_crash_schedule(scenario: Scenario, seed: int) -> None:
-    ScheduleRunner(scenario, draw(seed)).run()
+    with ScheduleRunner(scenario, draw(seed)) as runner:
+        runner.run()
+
+
+def test_what_is_wrong_is_noticed(scenario: Scenario) -> None:
+    """Whoever checks must be able to fail."""
+    definitions = ("create table items (id int primary key, label text)", "insert into items values (1, 'a'), (2, 'b')")
+    with ScheduleRunner(scenario, Schedule(0, ("items",), definitions, {}, ())) as runner:
+        runner.settle()
+        scenario.on_source("update items set label = 'c' where id = 1")
+        runner.settle()
+
+        scenario.on_serving("update app.items set label = 'a' where id = 1")
+        with pytest.raises(AssertionError, match="I4: items of the serving database"):
+            runner.check_serving()
+        scenario.spark.sql(f"delete from {scenario.lake_table('items').spark_name} where id = 2")
+        with pytest.raises(AssertionError, match="I4: items of the lake"):
+            runner.check_lake()
+
+        log = scenario.change_log.spark_name
+        runner.check_change_log()
+        scenario.spark.sql(f"insert into {log} select * from {log}")
+        with pytest.raises(AssertionError, match="I3: history 0 has 1 changes too many"):
+            runner.check_change_log()
+        scenario.spark.sql(f"delete from {log}")
+        with pytest.raises(AssertionError, match="I3: history 0 lacks 1 changes"):
+            runner.check_change_log()
+
+        runner.check_positions()
+        scenario.on_source(
+            "insert into items values (3, 'lost')",
+            f"select pg_replication_slot_advance('{scenario.name}', pg_current_wal_flush_lsn())",
+        )
+        with pytest.raises(AssertionError, match="I2: the slot is ahead"):
+            runner.check_positions()
 
 
 def test_seeds_are_schedules() -> None:
