@@ -1,7 +1,7 @@
 """Schedules of what befalls a source and the jobs that follow it: drawn from a seed, the same for the same seed.
 
-A schedule says everything beforehand, also what happens inside a run: at the how manieth of its checkpoints the job
-dies, or something goes on elsewhere. So it can be run again without the one that went wrong.
+A schedule says everything beforehand, also what happens inside a run: at which of its checkpoints the job dies, and at
+the how manieth something goes on elsewhere. So it can be run again by its seed.
 """
 
 import random
@@ -12,8 +12,27 @@ from typing import Any
 KILLED_ONE_IN = 20
 """Of so many seeds in a row one has a job that is killed with its whole process."""
 
-_LAST_CHECKPOINT = 9
-"""About as many as a run passes. A run that passes fewer than it should die at is a run that does not die."""
+CHECKPOINTS = {
+    "ingest": (
+        "slot ready",
+        "copies written",
+        "copied",
+        "barrier set",
+        "change log written",
+        "change log published",
+        "slot advanced",
+        "definition followed",
+        "branch written",
+        "published",
+    ),
+    "snapshot": ("copies written", "copied"),
+    "publish": ("staged", "applied", "committed"),
+    "maintain": ("compacted", "deletes_compacted", "expired", "orphans"),
+}
+"""What the names of each job's checkpoints begin with."""
+
+# Where the source has not heard yet of what the lake has.
+_OFTEN = {"ingest": ["change log published", "change log published"]}
 
 # While a transaction is late, it has these rows for itself: nobody waits for it.
 _LATE = "id % 10 = 9"
@@ -66,7 +85,7 @@ class Maintain:
     table: str
     expires: bool
     """All snapshots but the present go."""
-    dies_at: int | None = None
+    dies_at: str | None = None
 
 
 Event = Sql | BeginLate | EndLate | Restart | LoseSlot | Maintain
@@ -78,8 +97,8 @@ class Run:
 
     job: str
     """ingest, publish, or snapshot (of the tables that ingest handed over)"""
-    dies_at: int | None = None
-    """The number of the checkpoint at which it ends, from 1 on."""
+    dies_at: str | None = None
+    """The name of the checkpoint at which it ends; a run that does not pass there does not die."""
     meanwhile: Mapping[int, tuple[Event, ...]] = field(default_factory=dict)
     """What goes on elsewhere, by the number of the checkpoint. What was not reached comes after the run."""
     asked: tuple[str, ...] = ()
@@ -208,15 +227,17 @@ class _Drawing:
         for number in range(rounds):
             steps += self._between_runs(loses_slot=number != kill)
             if number == kill:
-                job, last = chance.choice([("ingest", 7), ("ingest", 7), ("publish", 3)])
-                steps.append(Run(job, dies_at=chance.randint(1, last), killed=True))
+                job = chance.choice(["ingest", "ingest", "publish"])
+                # At one that it passes.
+                often = [name for name in CHECKPOINTS[job] if not name.startswith(("cop", "definition"))]
+                steps.append(Run(job, chance.choice(often), killed=True))
             else:
                 steps.append(self._run(chance.choice(jobs)))
         return Schedule(self._seed, tuple(table.name for table in self._tables), definitions, options, tuple(steps))
 
     def _between_runs(self, loses_slot: bool) -> list[Step]:
         steps: list[Step] = [self._event() for _ in range(self._random.choice([1, 2, 3, 4]))]
-        if self._random.random() < 0.15:
+        if self._random.random() < 0.25:
             steps.append(self._restart())
         if loses_slot and self._random.random() < 0.1:
             if self._late is not None:  # a slot is made when no transaction is open any more
@@ -225,17 +246,18 @@ class _Drawing:
             steps.append(LoseSlot(self._random.choice(["dropped", "made anew", "advanced"])))
         if self._random.random() < 0.3:
             table = self._random.choice(["changes", *(table.name for table in self._tables)])
-            steps.append(Maintain(table, expires=True, dies_at=self._random.choice([None, 1, 2, 3, 4])))
+            steps.append(Maintain(table, expires=True, dies_at=self._random.choice([None, *CHECKPOINTS["maintain"]])))
         return steps
 
     def _run(self, job: str) -> Run:
         chance = self._random
-        dies_at = chance.randint(1, _LAST_CHECKPOINT if job == "ingest" else 3) if chance.random() < 0.6 else None
+        deaths = [*CHECKPOINTS[job], *_OFTEN.get(job, [])]
+        dies_at = chance.choice(deaths) if chance.random() < 0.65 else None
         if job == "ingest":
             self._slot_lost = False  # from the first checkpoint on there is one
         meanwhile: dict[int, tuple[Event, ...]] = {}
         if chance.random() < 0.5:
-            first = chance.randint(1, _LAST_CHECKPOINT - 2)
+            first = chance.randint(1, 7)
             for number in sorted({first, first + chance.randint(0, 4)}):
                 meanwhile[number] = tuple(self._event() for _ in range(chance.choice([1, 2])))
             if chance.random() < 0.25:

@@ -2,6 +2,7 @@
 
 import pytest
 from crash_schedules import (
+    CHECKPOINTS,
     KILLED_ONE_IN,
     BeginLate,
     EndLate,
@@ -74,4 +75,5 @@ def test_all_kinds_of_events_happen_between_runs_and_within() -> None:
     within = {type(event) for run in each_run for events in run.meanwhile.values() for event in events}
     assert between == {Sql, BeginLate, EndLate, Restart, LoseSlot, Maintain, Run}
     assert within == {Sql, BeginLate, EndLate, Restart, Maintain}
-    assert {run.job for run in each_run} == {"ingest", "publish", "snapshot"}
+    deaths = {job: {run.dies_at for run in each_run if run.job == job} for job in ("ingest", "publish", "snapshot")}
+    assert deaths == {job: {None, *CHECKPOINTS[job]} for job in deaths}
