@@ -13,6 +13,7 @@ from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from trackman.checkpoints import Checkpoint, no_checkpoint
 from trackman.iceberg import IcebergTable
 
 ORPHAN_AGE = timedelta(days=3)
@@ -38,7 +39,13 @@ class MaintenanceReport:
     error: str | None = None
 
 
-def maintain(spark: SparkSession, table: IcebergTable, keep: timedelta, orphan_age: timedelta) -> MaintenanceReport:
+def maintain(
+    spark: SparkSession,
+    table: IcebergTable,
+    keep: timedelta,
+    orphan_age: timedelta,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> MaintenanceReport:
     """Do all steps; one that fails is reported, and ends the table's. `keep`: for how long snapshots are kept."""
     started = time.monotonic()
     actions = spark._jvm.org.apache.iceberg.spark.actions.SparkActions.get(spark._jsparkSession)
@@ -57,6 +64,7 @@ def maintain(spark: SparkSession, table: IcebergTable, keep: timedelta, orphan_a
                 report = replace(report, error=f"{name}: {error.java_exception.toString().splitlines()[0]}")
                 break
             report = replace(report, lost=[*report.lost, name])
+        checkpoint(f"{name} {table.name}")
     return replace(report, seconds=round(time.monotonic() - started, 3))
 
 

@@ -28,6 +28,16 @@ export function junitResult(exitCode, report) {
   return soundResult(exitCode, { passed: count('tests') - failed, failed });
 }
 
+/** Of pytest's JUnit report, the parameters of the tests that failed; none when there is no report.
+ * @returns {string[]}
+ */
+export function failedParameters(report) {
+  if (!existsSync(report)) return [];
+  const cases = readFileSync(report, 'utf8').split('<testcase ').slice(1);
+  const failed = cases.filter((text) => /<(failure|error)\b/.test(text));
+  return [...new Set(failed.flatMap((text) => /^[^>]* name="[^"[]*\[([^"]*)\]"/.exec(text)?.[1] ?? []))];
+}
+
 /** A runner that ran no test, or says that it failed though no test did, is a failure too. @returns {Result} */
 function soundResult(exitCode, { passed, failed }) {
   const inOrder = failed > 0 || (exitCode === 0 && passed > 0);

@@ -16,13 +16,13 @@ export function wasInterrupted() {
  * @param {string} directory
  * @returns {Promise<import('./results.mjs').Result>}
  */
-export async function runStep({ program, args, env, report, result }, directory) {
+export async function runStep({ program, args, env, report, toStderr, result }, directory) {
   if (report) rmSync(report, { force: true });
   const exitCode = await new Promise((resolve, reject) => {
     current = spawn(program, args, {
       cwd: directory,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', toStderr ? 2 : 'inherit', 'inherit'],
       detached: true,
     });
     current.on('error', reject);

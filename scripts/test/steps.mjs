@@ -10,6 +10,7 @@ import { jestResult, junitResult, oneTest } from './results.mjs';
  * @property {string[]} args
  * @property {Record<string, string>} [env] added to this process's environment
  * @property {string} [report] the file that the program writes its result to
+ * @property {boolean} [toStderr] what it prints to stdout goes to stderr
  * @property {(exitCode: number, report?: string) => import('./results.mjs').Result} result
  */
 
@@ -39,24 +40,7 @@ export function suites(repository, tools) {
     return { title, program: process.execPath, args, report, result: jestResult };
   };
 
-  const pytest = (title, python, directory, modules, env = {}) => {
-    const report = path.join(reports, `pytest-${path.basename(directory)}.xml`);
-    return {
-      title,
-      program: python,
-      args: ['-m', 'pytest', directory, '-p', 'no:cacheprovider', '--durations=5', `--junitxml=${report}`],
-      env: { ...env, PYTHONPATH: [tools.devTools, ...modules].join(path.delimiter), PYTHONDONTWRITEBYTECODE: '1' },
-      report,
-      result: junitResult,
-    };
-  };
-  // What a job finds: its own library, and what it declares beyond Glue's modules.
-  const jobModules = [path.join(repository, 'glue-jobs'), tools.jobModules, tools.jobLibraries];
-  const jobs = (title, directory) =>
-    pytest(title, tools.gluePython, directory, jobModules, {
-      JAVA_HOME: tools.java17,
-      PYSPARK_PYTHON: tools.gluePython,
-    });
+  const jobs = (title, target) => jobTests(repository, tools, title, target, ['--durations=5']);
 
   const ruff = path.join(tools.devTools, 'bin/ruff');
   const checks = [
@@ -77,8 +61,52 @@ export function suites(repository, tools) {
       ...checks,
       unit,
       jobs('Jobs', 'test/glue_jobs'),
-      pytest('Emulator', tools.emulatorPython, 'test/emulator', [repository]),
+      pytest(repository, tools, {
+        title: 'Emulator',
+        python: tools.emulatorPython,
+        target: 'test/emulator',
+        options: ['--durations=5'],
+        modules: [repository],
+      }),
       jest('End to end: the main job', 'e2e', '--runInBand'), // they share this checkout's platform
     ],
+  };
+}
+
+/**
+ * The crash schedules of the seeds from `seed` on.
+ * @param {string} repository
+ * @param {Record<string, string>} tools .local/toolchain.json
+ * @param {{schedules: number, seed: number}} which
+ * @returns {Step}
+ */
+export function soak(repository, tools, { schedules, seed }) {
+  const options = ['-v', '--schedules', `${schedules}`, '--seed', `${seed}`];
+  const target = 'test/glue_jobs/integration/test_crash_schedules.py::test_crash_schedule';
+  return { ...jobTests(repository, tools, 'Crash schedules', target, options), toStderr: true };
+}
+
+/** Tests that find what a job finds: its own library, and what it declares beyond Glue's modules. @returns {Step} */
+function jobTests(repository, tools, title, target, options) {
+  return pytest(repository, tools, {
+    title,
+    python: tools.gluePython,
+    target,
+    options,
+    modules: [path.join(repository, 'glue-jobs'), tools.jobModules, tools.jobLibraries],
+    env: { JAVA_HOME: tools.java17, PYSPARK_PYTHON: tools.gluePython },
+  });
+}
+
+/** @returns {Step} */
+function pytest(repository, tools, { title, python, target, options, modules, env = {} }) {
+  const report = path.join(repository, `.local/test-results/pytest-${path.parse(target).name}.xml`);
+  return {
+    title,
+    program: python,
+    args: ['-m', 'pytest', target, '-p', 'no:cacheprovider', ...options, `--junitxml=${report}`],
+    env: { ...env, PYTHONPATH: [tools.devTools, ...modules].join(path.delimiter), PYTHONDONTWRITEBYTECODE: '1' },
+    report,
+    result: junitResult,
   };
 }

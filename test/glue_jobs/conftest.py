@@ -6,6 +6,7 @@ import shlex
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -29,6 +30,44 @@ _SPARK_SETTINGS = {
     "spark.sql.catalog.glue_catalog.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
     "spark.sql.catalog.glue_catalog.warehouse": f"s3://{BUCKET}/",
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("crash schedules")
+    group.addoption("--schedules", type=int, default=20, help="how many schedules of faults are run")
+    group.addoption("--seed", type=int, default=1, help="the first one's seed; the others have those that follow it")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        first, count = (metafunc.config.getoption(name) for name in ("seed", "schedules"))
+        metafunc.parametrize("seed", range(first, first + count))
+
+
+@pytest.fixture(scope="session")
+def contract_values() -> dict[str, Any]:
+    """A source's contract as JSON has it."""
+    return {
+        "source": "backend",
+        "mode": "log",
+        "connection": {
+            "glueConnection": "backend",
+            "urlParameter": "/test/backend/url",
+            "caParameter": "/test/backend/ca",
+            "secret": "test/backend",
+        },
+        "catalogDatabase": "backend",
+        "publication": "trackman",
+        "slot": "trackman",
+        "pepperSecret": "test/pepper",
+        "walBytesPerStep": 1 << 30,
+        "inlineSnapshotBytes": 1 << 30,
+        "rejectLimit": 3,
+        "include": ["public.*"],
+        "exclude": [],
+        "tables": {},
+        "serving": {"include": ["public.*"], "exclude": ["public.internal_*"]},
+    }
 
 
 @pytest.fixture(scope="session")

@@ -35,3 +35,13 @@ test.each([
 ])('pytest: %s', async (_, exitCode, report, expected) => {
   expect(await result('junitResult', exitCode, report)).toEqual(expected);
 });
+
+test('pytest: the parameters of what failed', async () => {
+  const file = join(emptyDirectory(), 'report');
+  const testCase = (seed: number, outcome: string) =>
+    `<testcase classname="test_crash_schedules" name="test_crash_schedule[${seed}]" time="1.0">${outcome}</testcase>`;
+  const failure = '<failure message="assert [1] &gt; &quot;2&quot;">name="test_crash_schedule[9]"</failure>';
+  writeFileSync(file, `<testsuite>${testCase(7, '')}${testCase(8, failure)}${testCase(10, '<error/>')}</testsuite>`);
+  expect(await evaluate('scripts/test/results.mjs', `it.failedParameters('${file}')`)).toEqual(['8', '10']);
+  expect(await evaluate('scripts/test/results.mjs', `it.failedParameters('${file}.none')`)).toEqual([]);
+});

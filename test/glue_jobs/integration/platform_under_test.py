@@ -4,17 +4,20 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import migrate
+import pg8000.exceptions
 import pg8000.native
 from pyspark.sql import Row, SparkSession
 from trackman.bookmark import Bookmark, bookmark_property
 from trackman.checkpoints import Checkpoint, no_checkpoint
 from trackman.contract import Contract, TableName, load_contracts
+from trackman.copying import copy_by_itself
 from trackman.iceberg import IcebergCatalog, IcebergTable
 from trackman.ingestion import NOTHING_ANEW, Anew, Ingestion
 from trackman.marts import Mart, MartReport, make_marts
@@ -95,24 +98,25 @@ def _create_database(identifier: str, parameter_group: dict[str, str]) -> Server
 class Scenario:
     """A source database, a lake and a serving database of a test's own, with the jobs' runs over them."""
 
-    def __init__(self, platform: Platform, spark: SparkSession, name: str) -> None:
+    def __init__(self, source: Server, serving: Server, spark: SparkSession, name: str) -> None:
         self.name = name
         self.spark = spark
         self.catalog = IcebergCatalog(spark)
-        self.source = replace(platform.source, database=name)
-        self.serving = replace(platform.serving, database=name)
+        self.source = replace(source, database=name)
+        self.serving = replace(serving, database=name)
         self.raw_database, self.lake_database, self.marts_database = f"raw_{name}", f"lake_{name}", f"marts_{name}"
         self.options: dict[str, Any] = {}
         """What the test's contract says beyond the usual."""
         self.handed_over: list[TableName] = []
         """Tables that ingest left to the job snapshot."""
         self.marts: Sequence[Mart] = ()
-        self._runs = 0
+        self.runs = 0
+        """Of the jobs ingest and snapshot, which gives them their ids."""
         self._connections: list[pg8000.native.Connection] = []
 
     @classmethod
     def create(cls, platform: Platform, spark: SparkSession, name: str) -> "Scenario":
-        scenario = cls(platform, spark, name)
+        scenario = cls(platform.source, platform.serving, spark, name)
         for server in (platform.source, platform.serving):
             connection = scenario.connect(server)
             connection.run(f'create database "{name}"')
@@ -132,8 +136,14 @@ class Scenario:
         self.on_source(
             f"select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '{self.name}'"
         )
+        self.forget_connections()
+
+    def forget_connections(self) -> None:
+        """Ends the scenario's sessions, also those whose server went away."""
         for connection in self._connections:
-            connection.close()
+            with suppress(pg8000.exceptions.InterfaceError, OSError):
+                connection.close()
+        self._connections.clear()
 
     def connect(self, server: Server) -> pg8000.native.Connection:
         connection = server.connect()
@@ -199,8 +209,8 @@ class Scenario:
         self, checkpoint: Checkpoint = no_checkpoint, anew: Anew = NOTHING_ANEW
     ) -> dict[str, TableReport]:
         """One run of the job in which tables may fail."""
-        self._runs += 1
-        run_id = f"jr_{self.name}_{self._runs}"
+        self.runs += 1
+        run_id = f"jr_{self.name}_{self.runs}"
         ingestion = Ingestion(
             self.spark,
             self.contract,
@@ -213,6 +223,19 @@ class Scenario:
         )
         return {report.table.removeprefix("public."): report for report in ingestion.run()}
 
+    def copy_by_itself(self, table: TableName, checkpoint: Checkpoint = no_checkpoint) -> TableReport:
+        """One run of the job snapshot."""
+        self.runs += 1
+        return copy_by_itself(
+            self.spark,
+            self.contract,
+            self.raw_database,
+            self.lake_database,
+            f"jr_{self.name}_{self.runs}",
+            table,
+            checkpoint,
+        )
+
     def migrate(self) -> None:
         """The serving database as the job migrate leaves it, with a fixed password of the loader."""
         logins = {migrate.LOADER: {"password": "loader's"}, migrate.APPLICATION: {"password": "application's"}}
@@ -222,10 +245,10 @@ class Scenario:
 
     def make_marts(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, MartReport]:
         """One run of the job's stage marts."""
-        self._runs += 1
+        self.runs += 1
         versions = current_versions(self.catalog, self.lake_database)
         log = self.spark.table(self.change_log.spark_name)
-        run_id = f"jr_{self.name}_{self._runs}"
+        run_id = f"jr_{self.name}_{self.runs}"
         reports = make_marts(self.spark, self.marts, versions, log, self.marts_database, run_id, checkpoint)
         return {report.mart: report for report in reports}
 

@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 from platform_under_test import Died, Scenario, at, dying_at
 from trackman.contract import TableName
-from trackman.copying import copy_by_itself
 from trackman.errors import JobError, LostChangesError
 from trackman.ingestion import Anew
 
@@ -268,11 +267,7 @@ def test_table_too_large_for_the_run_is_copied_by_itself(scenario: Scenario) -> 
     scenario.publish_tables("large", "small")
 
     def by_itself(checkpoint: Callable[[str], None]) -> None:
-        report = copy_by_itself(
-            scenario.spark, scenario.contract, scenario.raw_database, scenario.lake_database,
-            "jr_snapshot", TableName("public", "large"), checkpoint,
-        )  # fmt: skip
-        assert report.error is None
+        assert scenario.copy_by_itself(TableName("public", "large"), checkpoint).error is None
 
     with pytest.raises(JobError, match="is not followed yet"):
         by_itself(lambda _name: None)

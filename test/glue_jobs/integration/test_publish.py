@@ -6,7 +6,9 @@ import migrate
 import pg8000.exceptions
 import pytest
 from platform_under_test import Died, Scenario, at, dying_at
+from trackman.contract import TableName
 from trackman.errors import RivalRunError
+from trackman.ingestion import Anew
 
 SHOTS = "create table shots (id int primary key, club text, carry numeric(6, 2), raw jsonb)"
 
@@ -190,6 +192,21 @@ def test_only_served_tables_that_are_complete(scenario: Scenario) -> None:
     assert scenario.publish() == {}
     scenario.ingest()
     assert list(scenario.publish()) == ["shots"]
+
+
+def test_new_copy_is_served_once_it_is_caught_up_with(scenario: Scenario) -> None:
+    shots(scenario)
+    scenario.publish()
+    before = bookmarks(scenario)
+    scenario.on_source("insert into shots values (6, 'putter', 3, null)")
+    with pytest.raises(Died):
+        scenario.ingest(dying_at("copied public.shots"), Anew(tables=frozenset([TableName("public", "shots")])))
+    scenario.publish()
+    assert bookmarks(scenario) == before
+    assert scenario.on_serving("select count(*) from app.shots") == [[5]]
+    scenario.ingest()
+    assert scenario.publish()["shots"].reloaded
+    scenario.assert_serving_equals_source("shots", "bays")
 
 
 def test_application_may_read_and_no_more(scenario: Scenario) -> None:
