@@ -23,6 +23,7 @@ from trackman.partitioning import PartitionField
 CATALOG = "glue_catalog"
 _MAIN = "main"
 _BRANCH_PREFIX = "run_"
+_RACES = 3
 # How tables are kept, whatever they hold. Format 2 is what Athena reads.
 _TABLE_PROPERTIES = {
     "format-version": "2",
@@ -115,8 +116,17 @@ class IcebergTable:
         return self._table.currentSnapshot().snapshotId()
 
     @property
+    def uuid(self) -> str:
+        """Another table of the same name has another."""
+        return self._table.uuid().toString()
+
+    @property
     def layout(self) -> Layout:
         return _layout(self._jvm, self._table)
+
+    def refresh(self) -> None:
+        """Read it from the catalog again."""
+        self._table.refresh()
 
     def begin_replace(self, columns: Iterable[ColumnDefinition], drop: Collection[str]) -> "Replacement":
         """Other contents with other columns. Columns that are in neither argument stay, empty."""
@@ -172,6 +182,23 @@ class IcebergTable:
         _set_properties(transaction, properties)
         with _refused_to_rivals(self.name):
             transaction.commitTransaction()
+
+
+def publish_beside_upkeep(
+    table: IcebergTable,
+    run_id: str,
+    expected: Mapping[str, str | None],
+    properties: Mapping[str, str],
+    files: Sequence[DataFile] = (),
+) -> None:
+    """Publish files or properties, again when somebody committed at that moment who changed no property of `expected`."""
+    for races_left in reversed(range(_RACES)):
+        try:
+            table.publish(run_id, expected, properties, files)
+            return
+        except RivalRunError:
+            if not races_left:
+                raise
 
 
 class Replacement:
