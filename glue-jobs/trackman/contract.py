@@ -161,7 +161,9 @@ class _Reader:
     def take(self, name: str, kind: type | UnionType, default: Any = None) -> Any:
         value = self._values.pop(name, default)
         if not isinstance(value, kind):
-            raise ContractError(f"{self.path}: {name} is {value!r}, expected a value of type {getattr(kind, '__name__', kind)}")
+            raise ContractError(
+                f"{self.path}: {name} is {value!r}, expected a value of type {getattr(kind, '__name__', kind)}"
+            )
         return value
 
     def take_object(self, name: str) -> "_Reader":

@@ -2,13 +2,13 @@
 
 It follows the feeds' tables. The property `trackman.files` of a feed's table holds the outcomes of its last batch and
 that batch's number, committed with the rows: the table alone says what is in it. The ledger's property
-`trackman.files.<source>` says up to which batch of which table it has the outcomes. A run begins by adding what it lacks, which is
-one batch at the most, because a run adds each before it begins the next:
+`trackman.files.<source>` says up to which batch of which table it has the outcomes. A run begins by adding what it
+lacks, which is one batch at the most, because a run adds each before it begins the next:
 
 | dies after       | the next run finds                     | and does                                      |
 |------------------|----------------------------------------|-----------------------------------------------|
 | batch read       | files that belong to no table          | reads the units again                         |
-| batch published  | table at n, ledger at n − 1            | adds the outcomes from the table's property   |
+| batch published  | table at n, ledger at n - 1            | adds the outcomes from the table's property   |
 | ledger published | both at n                              | goes on                                       |
 
 Two runs at once: the second to publish finds the property moved, and ends without having changed anything.
@@ -27,8 +27,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from trackman.bookmark import format_time
-from trackman.data_files import DataFileWriter
 from trackman.contract import FilesContract
+from trackman.data_files import DataFileWriter
 from trackman.file_reading import INGESTED, QUARANTINED, Outcome
 from trackman.iceberg import IcebergCatalog, IcebergTable, publish_beside_upkeep
 from trackman.landing import Unit

@@ -37,7 +37,9 @@ def merge_files(
         ).first()
         last.createOrReplaceTempView(view := f"rows_{uuid.uuid4().hex}")
         types = {name: schema[name].dataType.simpleString() for name in bounded}
-        spark.sql(_merge_statement(branch, view, key, schema.names, types), {k: str(v) for k, v in totals.asDict().items()})
+        spark.sql(
+            _merge_statement(branch, view, key, schema.names, types), {k: str(v) for k, v in totals.asDict().items()}
+        )
         spark.catalog.dropTempView(view)
     finally:
         last.unpersist()

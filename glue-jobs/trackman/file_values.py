@@ -70,7 +70,7 @@ def check(rows: Rows, columns: Sequence[FileColumn], pepper: bytes | None) -> Ch
         if values is None:
             values = pa.nulls(len(rows.numbers), pa.string())
         array, misfits = _convert(values, column)
-        misfits = {row: f"expected {column.type}" for row in misfits}
+        misfits = dict.fromkeys(misfits, f"expected {column.type}")
         if not column.nullable:
             missing = pc.indices_nonzero(pc.is_null(array)).to_pylist()
             misfits = {**dict.fromkeys(missing, "has no value"), **misfits}

@@ -128,8 +128,8 @@ class FilesIngestion:
         for name, kind, _ in columns:
             if name in present and present[name] != arrow_type(kind):
                 raise JobError(
-                    f"{self._contract.source}: column {name} of {table.name} is {present[name]}, {kind} in the contract: "
-                    "files cannot change it; give the new one another name"
+                    f"{self._contract.source}: column {name} of {table.name} is {present[name]}, {kind} in the "
+                    "contract: files cannot change it; give the new one another name"
                 )
         added = [column for column in columns if column[0] not in present]
         if added:
@@ -140,9 +140,7 @@ class FilesIngestion:
         self, units: Sequence[Unit], known: Known, table: IcebergTable, ledger: Ledger, record: BatchRecord
     ) -> BatchRecord:
         digests = frozenset(digest for unit in units for digest in known.digests.get(unit.key, ()))
-        batch = read_units(
-            self._spark.sparkContext, self._contract, table.layout, units, digests, self._pepper
-        )
+        batch = read_units(self._spark.sparkContext, self._contract, table.layout, units, digests, self._pepper)
         self._checkpoint("batch read")
         if batch.outcomes:
             following = record.followed_by(self._run_id, batch.outcomes)

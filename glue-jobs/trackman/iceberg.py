@@ -191,7 +191,7 @@ def publish_beside_upkeep(
     properties: Mapping[str, str],
     files: Sequence[DataFile] = (),
 ) -> None:
-    """Publish files or properties, again when somebody committed at that moment who changed no property of `expected`."""
+    """Publish files or properties; once more when somebody committed at that moment who left what is `expected`."""
     for races_left in reversed(range(_RACES)):
         try:
             table.publish(run_id, expected, properties, files)

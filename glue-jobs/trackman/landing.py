@@ -62,5 +62,4 @@ def list_landed(bucket: str, prefix: str) -> Listing:
             if version["Key"] not in withdrawn and not (version["Key"].endswith("/") and version["Size"] == 0)
         ]
     # The sort is stable: versions of one key that landed in one second stay in their order.
-    return Listing(began_at, sorted(reversed(units), key=lambda unit: unit.landed_at))
-
+    return Listing(began_at, sorted(units[::-1], key=lambda unit: unit.landed_at))

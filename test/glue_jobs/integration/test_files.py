@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import count, permutations
+from itertools import count
 from typing import Any
 
 import boto3
@@ -17,12 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 from platform_under_test import PEPPER, Died, Platform, Recorder, dying_at
 from pyspark.sql import Row, SparkSession
-from trackman import files, file_reading
+from trackman import files
 from trackman.checkpoints import Checkpoint, no_checkpoint
 from trackman.contract import FilesContract, load_contracts
 from trackman.errors import JobError, RivalRunError
 from trackman.files import FeedReport, FilesIngestion
 from trackman.iceberg import IcebergCatalog, IcebergTable
+from trackman.landing import Listing
 from trackman.pii import hash_texts
 
 _numbers = count(1)
@@ -167,7 +168,7 @@ def test_every_format_gives_the_same_rows(feed: Feed) -> None:
     )
     parquet, table = io.BytesIO(), io.BytesIO()
     pq.write_table(typed, parquet)
-    csv.write_csv(pa.Table.from_pylist([texts, {name: None for name in texts} | {"number": "2"}]), table)
+    csv.write_csv(pa.Table.from_pylist([texts, dict.fromkeys(texts) | {"number": "2"}]), table)
     contents = {
         "a.jsonl": lines(json_row, {"number": 2}).encode(),
         "a.json": json.dumps([json_row, {"number": 2}], indent=1).encode(),
@@ -238,7 +239,7 @@ def test_what_is_no_good_is_quarantined_by_itself(feed: Feed) -> None:
         "no-header.csv": f"{secret},2\n".encode(),
         "short.csv": f"bay,at,speed\n1,2026-11-24T09:00:00Z,1\n{secret}\n".encode(),
         "missing.csv": b"bay,speed\n1,2\n",
-        "quote.csv": b'bay,at,speed\n1,"2026-11-24T09:00:00Z,1\n',
+        "quote.csv": b'bay,at,speed\n1,2026-11-24T09:00:00Z,"1\n',
         "types.parquet": parquet.getvalue(),
         "torn.parquet": parquet.getvalue()[:-9],
         "open.json": json.dumps([reading(1), reading(2)])[:-1].encode(),
@@ -269,14 +270,14 @@ def test_what_is_no_good_is_quarantined_by_itself(feed: Feed) -> None:
         "packed.jsonl": "row 1: is not JSON",
         "huge.jsonl": "has more than 1048576 bytes",
         "bomb.jsonl.gz": "unpacks to more than 1048576 bytes",
-        "latin.csv": "cannot be read as CSV: not UTF-8, a quote without end, or a row without",
+        "latin.csv": "cannot be read as CSV, or is not UTF-8",
         "no-header.csv": "its column 1 is none of the contract",
         "short.csv": "row 3: has not 3 values",
         "missing.csv": "row 2: column at: has no value",
-        "quote.csv": "cannot be read as CSV: not UTF-8, a quote without end, or a row without",
+        "quote.csv": "has a quote without end",
         "types.parquet": "column bay: expected int, it has string",
         "torn.parquet": "cannot be read as Parquet",
-        "open.json": "is no JSON, or none of objects, behind row 2",
+        "open.json": "is no JSON behind row 2",
         "scalars.json": "is no JSON, or none of objects, behind row 0",
         "lines.jsonl": "row 3: column at: expected timestamptz",
         "field.jsonl": "row 1: its field 4 is no column of the contract",
@@ -343,7 +344,7 @@ def test_of_a_key_the_row_that_landed_last_stays_in_whatever_order_it_is_read(
 ) -> None:
     units = [f"{name}.jsonl" for name in "abc"]
     listed = files.list_landed
-    for number, order in enumerate(permutations(range(3))):
+    for number, order in enumerate([(0, 1, 2), (2, 1, 0), (1, 2, 0)]):
         feed.options = {"key": ["bay"], "table": f"readings_{number}", "prefix": f"telemetry/{number}/"}
         feed.options["source"] = f"telemetry-{number}"
         for speed, name in enumerate(units):
@@ -351,10 +352,10 @@ def test_of_a_key_the_row_that_landed_last_stays_in_whatever_order_it_is_read(
         for last in range(3):
             visible = {units[place] for place in order[: last + 1]}
 
-            def only_visible(bucket: str, prefix: str, visible: set[str] = visible) -> files.Listing:
+            def only_visible(bucket: str, prefix: str, visible: set[str] = visible) -> Listing:
                 listing = listed(bucket, prefix)
                 kept = [unit for unit in listing.units if unit.key.rpartition("/")[2] in visible]
-                return files.Listing(listing.began_at, kept)
+                return Listing(listing.began_at, kept)
 
             monkeypatch.setattr(files, "list_landed", only_visible)
             assert feed.ingest().ingested == 1
@@ -370,8 +371,8 @@ def test_a_death_at_any_step_neither_loses_nor_doubles_a_row(feed: Feed, key: di
     seen = Recorder()
     feed.ingest_what_can_be(seen)
     steps = list(dict.fromkeys(seen.names))
-    assert steps[:1] == ["table created"]
-    assert steps[-3:] == [*(["branch written"] if key else []), "batch published", "ledger published"][-3:]
+    branch = ["branch written"] if key else []
+    assert steps == ["table created", "batch read", *branch, "batch published", "ledger published"]
     for number, step in enumerate(steps[1:], 1):
         feed.put(f"{number}.jsonl", lines(reading(number)))
         feed.put(f"{number}.csv", "bay,at\nx,y\n")
@@ -409,13 +410,13 @@ def test_upkeep_at_the_same_moment_is_no_rival(feed: Feed) -> None:
 
         def upkeep(step: str, busy: Iterator[int] = busy, name: str = name) -> None:
             if step in ("batch read", "branch written") and next(busy, None) is not None:
-                feed.spark.sql(f"delete from {name} where bay = -1")
-                feed.spark.sql(f"insert into {name} (bay) values (99)")
+                time = "timestamp_ntz'2026-11-24 00:00:00'"
+                feed.spark.sql(f"insert into {name} values (99, {time}, null, '', '', {time}, 1)")
 
         report = feed.ingest_what_can_be(upkeep)
         assert report.error is None
-        bays = [row.bay for row in feed.spark.table(name).collect()]
-        assert sorted(bays) == [1, 99] if not key else sorted(set(bays)) == [1, 99]
+        assert sorted(row.bay for row in feed.spark.table(name).collect()) == [1, 99]
+        feed.delete(f"{len(key)}.jsonl")
 
 
 def test_many_small_files_come_in_bounded_commits(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,7 +443,7 @@ def test_a_quarantined_file_is_read_again_when_the_contract_changes(feed: Feed) 
 def test_a_column_cannot_change_its_type(feed: Feed) -> None:
     feed.ingest()
     feed.options = {"columns": {**COLUMNS, "speed": {"type": "string"}}}
-    with pytest.raises(JobError, match="column speed of .* is double, string in the contract"):
+    with pytest.raises(JobError, match=r"column speed of .* is double, string in the contract"):
         feed.ingest()
 
 

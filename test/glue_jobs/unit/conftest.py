@@ -28,3 +28,24 @@ def contract_values() -> dict[str, Any]:
         "tables": {},
         "serving": {"include": ["public.*"], "exclude": ["public.internal_*"]},
     }
+
+
+@pytest.fixture(scope="session")
+def files_contract_values() -> dict[str, Any]:
+    """A feed's contract as JSON has it."""
+    return {
+        "source": "telemetry",
+        "mode": "files",
+        "prefix": "telemetry/",
+        "table": "readings",
+        "columns": {
+            "bay": {"type": "int", "nullable": False},
+            "name": {"type": "string", "pii": "hash"},
+            "phone": {"type": "string", "pii": "drop"},
+        },
+        "badRowShare": 0,
+        "maxFileBytes": 1 << 20,
+        "bytesPerCommit": 1 << 20,
+        "serving": False,
+        "pepperSecret": "test/pepper",
+    }
