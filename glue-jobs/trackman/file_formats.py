@@ -178,8 +178,7 @@ class _Objects:
 def _read_csv(path: Path, columns: Sequence[FileColumn]) -> Iterator[Rows]:
     """Comma, double quotes, a header. No text between two commas is no value, "" is an empty one."""
     kept = [column.name for column in columns if column.pii != "drop"]
-    if _count(path, b'"') % 2:
-        raise FileError("has a quote without end")  # which would be taken for the end of the file
+    _check_text(path)
     # By their places in the file, its header included.
     malformed: set[int] = set()
 
@@ -214,12 +213,22 @@ def _read_csv(path: Path, columns: Sequence[FileColumn]) -> Iterator[Rows]:
                 yield Rows(numbers, {name: batch[name] for name in kept if name in batch.schema.names}, bad)
             yield Rows([], {}, dict.fromkeys(malformed, reason))
     except pa.ArrowInvalid as error:
-        raise FileError("cannot be read as CSV, or is not UTF-8") from error
+        raise FileError("cannot be read as CSV") from error
 
 
-def _count(path: Path, byte: bytes) -> int:
-    with path.open("rb") as file:
-        return sum(block.count(byte) for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
+def _check_text(path: Path) -> None:
+    """What pyarrow would pass over: a quote without end is closed by the end of the file, for it."""
+    decoder, quotes = codecs.getincrementaldecoder("utf-8")(), 0
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                decoder.decode(block)
+                quotes += block.count(b'"')
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise FileError("is not UTF-8") from error
+    if quotes % 2:
+        raise FileError("has a quote without end")
 
 
 def _read_parquet(path: Path, columns: Sequence[FileColumn]) -> Iterator[Rows]:

@@ -29,6 +29,8 @@ from trackman.pii import contract_pepper
 
 # Their outcomes are a property of the table, in each of its metadata files, until the next batch.
 _UNITS_PER_COMMIT = 500
+# What lands while a run is at work starts none: the workflow has one at a time. So it looks again, but not for ever.
+_LOOKS = 5
 _RACES = 3
 _TOLD = 10
 
@@ -88,13 +90,17 @@ class FilesIngestion:
         table, record = self._open()
         ledger = Ledger(self._spark, self._raw_database, self._contract, table.uuid)
         ledger.settle(record, self._run_id)
-        listing = list_landed(self._landing_bucket, self._contract.prefix)
-        known = ledger.known(listing.units)
+        known = None
+        for _ in range(_LOOKS):
+            listing = list_landed(self._landing_bucket, self._contract.prefix)
+            known = known or ledger.known(listing.units)
+            pending = [unit for unit in listing.units if unit.identity not in known.identities]
+            for units in batches(pending, self._contract.bytes_per_commit):
+                record = self._take(units, known, table, ledger, record)
+            if not pending:
+                break
         report = self._report
         report.listed = len(listing.units)
-        pending = [unit for unit in listing.units if unit.identity not in known.identities]
-        for units in batches(pending, self._contract.bytes_per_commit):
-            record = self._take(units, known, table, ledger, record)
         properties = {LAST_BATCH: record.emptied().to_json()}
         if not report.failed:
             report.frontier = properties[FRONTIER] = format_time(listing.began_at)
@@ -176,6 +182,7 @@ class FilesIngestion:
 
     def _count(self, batch: Batch, known: Known) -> None:
         report = self._report
+        known.identities.update(each.unit.identity for each in (*batch.outcomes, *batch.failures))
         for outcome in batch.outcomes:
             report.bytes += outcome.unit.size
             if outcome.state == INGESTED:

@@ -61,5 +61,6 @@ def list_landed(bucket: str, prefix: str) -> Listing:
             for version in page.get("Versions", [])
             if version["Key"] not in withdrawn and not (version["Key"].endswith("/") and version["Size"] == 0)
         ]
-    # The sort is stable: versions of one key that landed in one second stay in their order.
-    return Listing(began_at, sorted(units[::-1], key=lambda unit: unit.landed_at))
+    # Oldest first; the sort is stable: versions of one key that landed in one second stay in their order.
+    units.reverse()
+    return Listing(began_at, sorted(units, key=lambda unit: unit.landed_at))

@@ -213,6 +213,19 @@ def test_a_unit_is_taken_once_however_often_it_is_looked_at(feed: Feed) -> None:
     assert feed.rows("bay", "trackman_row") == [(1, 1), (2, 2)]
 
 
+def test_what_lands_meanwhile_is_taken_by_the_same_run(feed: Feed) -> None:
+    feed.put("a.jsonl", lines(reading(1)))
+    late = iter(["b.jsonl"])
+
+    def put(step: str) -> None:
+        if step == "ledger published" and (name := next(late, None)):
+            feed.put(name, lines(reading(2)))
+
+    report = feed.ingest_what_can_be(put)
+    assert (report.listed, report.ingested, report.commits) == (2, 2, 2)
+    assert feed.rows("bay") == [(1,), (2,)]
+
+
 def test_the_frontier_is_the_time_of_the_listing(feed: Feed) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     first = feed.ingest()
@@ -270,7 +283,7 @@ def test_what_is_no_good_is_quarantined_by_itself(feed: Feed) -> None:
         "packed.jsonl": "row 1: is not JSON",
         "huge.jsonl": "has more than 1048576 bytes",
         "bomb.jsonl.gz": "unpacks to more than 1048576 bytes",
-        "latin.csv": "cannot be read as CSV, or is not UTF-8",
+        "latin.csv": "is not UTF-8",
         "no-header.csv": "its column 1 is none of the contract",
         "short.csv": "row 3: has not 3 values",
         "missing.csv": "row 2: column at: has no value",
