@@ -92,6 +92,7 @@ class IcebergTable:
     def __init__(self, jvm: JVMView, table: JavaObject, name: str) -> None:
         self._jvm = jvm
         self._table = table
+        self._written_branch: str | None = None
         self.name = name
         """database.table"""
 
@@ -142,6 +143,7 @@ class IcebergTable:
         changes.createBranch(branch, self.snapshot_id)
         with _refused_to_rivals(self.name):
             changes.commit()
+        self._written_branch = branch
         return f"{self.spark_name}.`branch_{branch}`"
 
     def publish(
@@ -159,6 +161,8 @@ class IcebergTable:
         self._table.refresh()
         _check_expected(self, expected)
         branch = _branch(run_id)
+        if self._written_branch == branch and branch not in self._table.refs():
+            raise RivalRunError(f"{self.name}: another run removed what this one had written")
         transaction = self._table.newTransaction()
         with _refused_to_rivals(self.name):
             if files:
@@ -170,6 +174,7 @@ class IcebergTable:
             _set_properties(transaction, properties)
             transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
             transaction.commitTransaction()
+        self._written_branch = None
 
     def add_columns(self, columns: Iterable[ColumnDefinition], properties: Mapping[str, str]) -> None:
         """Add columns and set properties with them."""

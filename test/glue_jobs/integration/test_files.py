@@ -413,6 +413,22 @@ def test_the_second_of_two_runs_changes_nothing(feed: Feed) -> None:
     assert feed.states() == [("a.jsonl", "ingested")]
 
 
+def test_a_run_whose_branch_another_one_removed_merges_again(feed: Feed) -> None:
+    feed.options = {"key": ["bay"]}
+    feed.ingest()
+    feed.put("a.jsonl", lines(reading(1)))
+    rivals = iter([feed.ingestion(dying_at("branch written"))])
+
+    def rival(step: str) -> None:
+        if step == "branch written" and (other := next(rivals, None)):
+            with pytest.raises(Died):
+                other.run()
+
+    assert feed.ingest_what_can_be(rival).error is None
+    assert feed.rows("bay") == [(1,)]
+    assert feed.states() == [("a.jsonl", "ingested")]
+
+
 def test_upkeep_at_the_same_moment_is_no_rival(feed: Feed) -> None:
     for key in ({}, {"key": ["bay"]}):
         feed.options = {**key, "table": f"readings_{len(key)}", "source": f"telemetry-{len(key)}"}
