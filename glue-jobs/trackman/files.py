@@ -139,7 +139,7 @@ class FilesIngestion:
                 )
         added = [column for column in columns if column[0] not in present]
         if added:
-            table.add_columns(added, {})
+            table.evolve(added, (), {})
             self._checkpoint("columns added")
 
     def _take(

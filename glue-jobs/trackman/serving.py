@@ -96,7 +96,7 @@ class ServingReport:
 
 
 def served_tables(catalog: IcebergCatalog, contracts: Sequence[Contract], lake_database: str) -> list[ServedTable]:
-    """The current tables that the contracts serve, but for those whose first copy was not caught up with yet."""
+    """The current tables that the contracts serve, but for those whose copy was not caught up with yet."""
     by_source = {contract.source: contract for contract in contracts}
     served = []
     for iceberg in catalog.tables(lake_database):
@@ -105,9 +105,9 @@ def served_tables(catalog: IcebergCatalog, contracts: Sequence[Contract], lake_d
             continue
         definition = LakeTable.from_json(properties[DEFINITION])
         contract = by_source.get(definition.source)
-        if contract is None or not contract.serves(definition.name):
-            continue
         bookmark = Bookmark.from_json(properties[bookmark_property(definition.source)])
+        if contract is None or not contract.serves(definition.name) or bookmark.snapshot:
+            continue
         served.append(
             ServedTable(
                 iceberg.name.removeprefix(f"{lake_database}."),
