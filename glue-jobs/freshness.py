@@ -1,5 +1,6 @@
 """Measures how far the lake and dataengineering-db are behind the sources, every five minutes, for CloudWatch's alarms.
 
+Tables of feeds are left out: files land when they land, and nobody's clock says that there are none to come.
 Freshness is now less the frontier of the table furthest behind; a frontier is the source's clock at the moment that
 the table's position was read. So an idle source is fresh, and a pipeline that is stuck is not. A target of which that
 is not known of every table gets no value at all: alarms take silence for the worst, and never see a good value that
@@ -25,6 +26,7 @@ TARGET = "Target"  # its dimension
 LAKE, SERVING = "lake", "dataengineering-db"
 
 FRONTIER = "trackman.frontier"  # property of the lake's Iceberg tables
+FEED = "trackman.files"  # property of those that are filled from files
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,11 @@ def read_lake(glue: Any, s3: Any, database: str) -> Reading:
 
 def lake_reading(database: str, properties: dict) -> Reading:
     """The same from the tables' properties."""
-    frontiers = {name: values[FRONTIER] for name, values in properties.items() if FRONTIER in values}
-    without = sorted(properties.keys() - frontiers.keys())
+    followed = {name: values for name, values in properties.items() if FEED not in values}
+    frontiers = {name: values[FRONTIER] for name, values in followed.items() if FRONTIER in values}
+    without = sorted(followed.keys() - frontiers.keys())
     problem = ""
-    if not properties:
+    if not followed:
         problem = f"{database} holds no table: has ingest run?"
     elif without:
         problem = f"no {FRONTIER} on {', '.join(without)}: ingest has copied them and not caught up yet"

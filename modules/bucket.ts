@@ -98,6 +98,21 @@ export class Bucket extends Construct {
     this.key?.grantDecrypt(grantee);
   }
 
+  /** Allows to list the objects below the prefixes with all their versions. */
+  grantListVersions(grantee: Grantee, ...prefixes: string[]): void {
+    grantee.allow({
+      actions: ['s3:ListBucketVersions'],
+      resources: [this.arn],
+      conditions: { StringLike: { 's3:prefix': prefixes.map((prefix) => `${prefix}*`) } },
+    });
+  }
+
+  /** Allows to read the objects below the prefixes, each version by its id. */
+  grantReadVersions(grantee: Grantee, ...prefixes: string[]): void {
+    grantee.allow({ actions: ['s3:GetObjectVersion'], resources: this.objects(prefixes) });
+    this.key?.grantDecrypt(grantee);
+  }
+
   /** Allows to write objects below the prefixes and to replace them, large ones in parts. */
   grantWrite(grantee: Grantee, ...prefixes: string[]): void {
     grantee.allow({

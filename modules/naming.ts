@@ -42,8 +42,6 @@ export const names = {
     trigger: 'landing-event',
     rules: { objects: 'trackman-landing-objects', schedule: 'trackman-landing-schedule' },
   },
-  /** Folders of the landing zone, one a feed. */
-  feeds: { telemetry: 'telemetry/' },
   classifiers: { json: 'telemetry-json', csv: 'telemetry-csv' },
   /** Glue's connection for what only needs to be in the network, and its security configuration. */
   glue: { networkConnection: 'trackman-network', securityConfiguration: 'trackman' },

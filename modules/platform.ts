@@ -1,7 +1,7 @@
 import type { Construct } from 'constructs';
 import { loadPackagedQueries } from '../athena-queries/packaged-query';
 import type { Environment } from '../envs/environment';
-import { resolveContracts } from '../sources/contract';
+import { inMode, resolveContracts } from '../sources/contract';
 import { Analytics } from './analytics';
 import { Catalog } from './catalog';
 import { Crawler } from './crawler';
@@ -95,7 +95,7 @@ export class Platform extends EnvironmentStack {
     });
 
     const contracts = resolveContracts(environment);
-    const sources = contracts.map(({ source, connection, include }) => ({
+    const sources = inMode('log', contracts).map(({ source, connection, include }) => ({
       connection: new SourceConnection(this, `source-${source}`, {
         name: connection.glueConnection,
         location,
@@ -106,7 +106,7 @@ export class Platform extends EnvironmentStack {
       }),
       include,
     }));
-    const landing = { bucket: lake.landing, prefixes: Object.values(names.feeds) };
+    const landing = { bucket: lake.landing, prefixes: inMode('files', contracts).map(({ prefix }) => prefix) };
     const crawler = new Crawler(this, 'crawler', {
       name: names.crawler,
       roleName: names.roles.crawler,
@@ -199,7 +199,7 @@ export class Platform extends EnvironmentStack {
       backgroundJobs: [jobs.ingestFiles, jobs.snapshot, jobs.maintain, jobs.migrate],
       measuringJobs: [jobs.ingest, jobs.snapshot],
       crawler,
-      sources: contracts.map(({ source }) => source),
+      sources: inMode('log', contracts).map(({ source }) => source),
       servingDb,
       workgroups: Object.values(names.workgroups),
       pipelineMinutes: environment.schedules.pipeline.everyMinutes,
@@ -242,6 +242,13 @@ export class Platform extends EnvironmentStack {
 
     servingDb.grantAdminister(migrate.role);
     pepper.grantReadWrite(migrate.role);
+
+    lake.landing.grantListVersions(ingestFiles.role, ...landing.prefixes);
+    lake.landing.grantReadVersions(ingestFiles.role, ...landing.prefixes);
+    pepper.grantRead(ingestFiles.role);
+    catalog.raw.grantReadWrite(ingestFiles.role);
+    catalog.lake.grantReadWrite(ingestFiles.role);
+    lake.tables.grantReadWrite(ingestFiles.role, prefixes.raw, prefixes.lake);
 
     warehouse.grantQuery(analysts);
     for (const database of [catalog.lake, catalog.marts]) {

@@ -61,6 +61,11 @@ function complaintsOf(issue: z.core.$ZodIssue, subject: string, remedy: string):
     const expected = 'no value of this name';
     return issue.keys.map((key) => ({ name: named([...issue.path, key]), value: values[key], expected, remedy }));
   }
+  // Of a union, zod shows the whole object in the place of the value that tells which of them it is.
+  if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
+    const value = (issue.input as Record<string, unknown>)[issue.discriminator];
+    return [{ name: named(issue.path), value, expected: issue.message, remedy }];
+  }
   // Of a record's key, zod tells what is wrong one level deeper.
   const expected = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
   return [{ name: named(issue.path), value: issue.input, expected, remedy }];

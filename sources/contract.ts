@@ -6,24 +6,18 @@ import { z } from 'zod';
 import type { Environment } from '../envs/environment';
 import { names, ownerPaths, pepperSecret } from '../modules/naming';
 import { check, parse } from '../modules/validation';
+import { checkFiles, filesSchema, type FilesContract } from './files-contract';
 import { sources } from './index';
+import { columnOf, partition, sourceName, sqlName, text, wholeBytes } from './values';
 
-const text = (pattern: RegExp, expected: string) => z.string(expected).regex(pattern, expected);
-
-const sqlName = text(/^[a-z_][a-z0-9_]{0,62}$/, 'a name of at most 63 lower-case letters, digits and underscores');
 const tableName = text(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/, 'a table such as public.shots');
 const tablePattern = text(
   /^[a-z_][a-z0-9_]*\.[a-z0-9_*]+$/,
   'a table such as public.shots, in which * after the schema stands for any text: public.*',
 );
-const partition = text(
-  /^([a-z_][a-z0-9_]*|(year|month|day|hour)\([a-z_][a-z0-9_]*\))$/,
-  'an Iceberg transform: a column, year(c), month(c), day(c) or hour(c)',
-);
 const decimal = z
   .tuple([z.int().min(1).max(38), z.int().min(0).max(38)], '[precision, scale]')
   .refine(([precision, scale]) => scale <= precision, 'a scale that is not above the precision');
-const wholeBytes = 'a whole number of bytes of at least 1,048,576';
 
 const tableOptions = z.strictObject({
   /** What becomes of personal data, by column: stored as it is, as a keyed hash of its text, or not at all. @default keep */
@@ -43,21 +37,21 @@ const selection = z.strictObject({
   exclude: z.array(tablePattern),
 });
 
-const schema = selection.extend({
+const logSchema = selection.extend({
   /** Also the name of its Glue connection. */
-  name: text(/^[a-z][a-z0-9-]{1,62}$/, '2 to 63 lower-case letters, digits and hyphens, a letter first'),
+  name: sourceName,
   /** Below `/trackman/<env>/`: where its owners keep address, authority and credentials. */
   ownerFolder: text(/^[a-z][a-z0-9-]*$/, 'lower-case letters, digits and hyphens, a letter first'),
   /** How changes are found: by logical decoding of the source's write-ahead log. */
-  mode: z.literal('log', 'log'),
+  mode: z.literal('log'),
   /** Publication that the tables' owner made for the platform. */
   publication: sqlName,
   /** Replication slot; `ingest` makes it. */
   slot: sqlName,
   /** How much of the source's log one step reads, in bytes. */
-  walBytesPerStep: z.int(wholeBytes).min(1_048_576, wholeBytes),
+  walBytesPerStep: wholeBytes,
   /** Tables larger than this, in bytes on the source's disk, are copied by the job `snapshot` and not by `ingest`. */
-  inlineSnapshotBytes: z.int(wholeBytes).min(1_048_576, wholeBytes),
+  inlineSnapshotBytes: wholeBytes,
   /**
    * How many rows of a table may have values that the lake has no place for (NaN in a decimal, an infinite time) in one
    * run: those values go to `trackman_raw.quarantine`. More than that stop the table.
@@ -69,10 +63,14 @@ const schema = selection.extend({
   serving: selection,
 });
 
-export type SourceContract = Readonly<z.output<typeof schema>>;
+/** By how changes are found. */
+const schema = z.discriminatedUnion('mode', [logSchema, filesSchema], 'log or files');
+
+export type LogContract = Readonly<z.output<typeof logSchema>>;
+export type SourceContract = LogContract | FilesContract;
 
 /** A contract as the jobs read it: with the names that an environment gives to things. */
-export interface ResolvedContract extends Omit<SourceContract, 'name' | 'ownerFolder'> {
+export interface ResolvedLogContract extends Omit<LogContract, 'name' | 'ownerFolder'> {
   readonly source: string;
   readonly connection: {
     readonly glueConnection: string;
@@ -83,6 +81,19 @@ export interface ResolvedContract extends Omit<SourceContract, 'name' | 'ownerFo
   readonly catalogDatabase: string;
   readonly pepperSecret: string;
 }
+export interface ResolvedFilesContract extends Omit<FilesContract, 'name'> {
+  readonly source: string;
+  readonly pepperSecret: string;
+}
+export type ResolvedContract = ResolvedLogContract | ResolvedFilesContract;
+
+/** Those of the contracts, or of their resolved forms, that are of a mode. */
+export function inMode<C extends SourceContract | ResolvedContract, M extends C['mode']>(
+  mode: M,
+  contracts: readonly C[],
+): Extract<C, { mode: M }>[] {
+  return contracts.filter((contract): contract is Extract<C, { mode: M }> => contract.mode === mode);
+}
 
 /**
  * Validates the contracts, each by itself and against each other, and gives them an environment's names.
@@ -92,43 +103,52 @@ export function resolveContracts(
   environment: Pick<Environment, 'name'>,
   contracts: readonly SourceContract[] = sources,
 ): ResolvedContract[] {
-  const resolved = contracts.map((contract) => resolve(validated(contract), environment));
-  for (const value of ['name', 'ownerFolder'] as const) {
-    refuseShared(
-      value,
-      contracts.map((contract) => ({ of: contract.name, name: contract[value] })),
-    );
-  }
+  const valid = contracts.map(validated);
+  const resolved = valid.map((contract) => resolve(contract, environment));
+  refuseShared(
+    'name',
+    valid.map(({ name }) => ({ of: name, name })),
+  );
+  refuseShared(
+    'ownerFolder',
+    inMode('log', valid).map(({ name, ownerFolder }) => ({ of: name, name: ownerFolder })),
+  );
+  refuseNested(inMode('files', valid));
   refuseShared('lake table', resolved.flatMap(namedTables), ', for example by lakeTable');
   return resolved;
 }
 
 /** Name of a source's table in the lake and in dataengineering-db: `<table>` for schema public, else `<schema>_<table>`. */
-export function lakeTableName(contract: Pick<ResolvedContract, 'tables'>, schema: string, table: string): string {
+export function lakeTableName(contract: Pick<ResolvedLogContract, 'tables'>, schema: string, table: string): string {
   return contract.tables[`${schema}.${table}`]?.lakeTable ?? (schema === 'public' ? table : `${schema}_${table}`);
 }
 
 function validated(contract: SourceContract): SourceContract {
   const remedy = `correct it in sources/${contract.name}.ts`;
   const parsed = parse(schema, contract, `source ${contract.name}`, remedy);
+  if (parsed.mode === 'files') checkFiles(parsed, remedy);
+  else checkLog(parsed, remedy);
+  return parsed;
+}
+
+function checkLog(parsed: LogContract, remedy: string): void {
   for (const [table, options] of Object.entries(parsed.tables)) {
     for (const transform of options.partitionBy ?? []) {
       check(options.pii?.[columnOf(transform)] !== 'drop', {
-        name: `tables.${table}.partitionBy of source ${contract.name}`,
+        name: `tables.${table}.partitionBy of source ${parsed.name}`,
         value: transform,
         expected: 'a column that is kept',
         remedy,
       });
     }
   }
-  return parsed;
-}
-
-function columnOf(transform: string): string {
-  return /([a-z0-9_]+)\)?$/.exec(transform)![1]!;
 }
 
 function resolve(contract: SourceContract, environment: Pick<Environment, 'name'>): ResolvedContract {
+  if (contract.mode === 'files') {
+    const { name: source, ...values } = contract;
+    return { source, ...values, pepperSecret: pepperSecret(environment) };
+  }
   const { url, ca, secret } = ownerPaths(environment, contract.ownerFolder);
   return {
     source: contract.name,
@@ -155,6 +175,7 @@ interface Use {
 
 /** The tables that a contract names; what a pattern matches is known to the jobs only, which check it again. */
 function namedTables(contract: ResolvedContract): Use[] {
+  if (contract.mode === 'files') return [{ of: contract.source, name: contract.table }];
   const literal = contract.include.filter((pattern) => !pattern.includes('*'));
   const tables = new Set([...Object.keys(contract.tables), ...literal]);
   return [...tables].flatMap((qualified) => {
@@ -177,5 +198,18 @@ function refuseShared(kind: string, uses: readonly Use[], how = ''): void {
       remedy: `change one of the two contracts${how}`,
     });
     first.set(name, of);
+  }
+}
+
+/** A file below two feeds' folders would be in two tables. */
+function refuseNested(contracts: readonly FilesContract[]): void {
+  for (const { name, prefix } of contracts) {
+    const outer = contracts.find((other) => other.name !== name && prefix.startsWith(other.prefix));
+    check(outer === undefined, {
+      name: `prefix of ${name}`,
+      value: prefix,
+      expected: `a folder that is not in ${outer?.prefix}, which ${outer?.name} has`,
+      remedy: 'change one of the two contracts',
+    });
   }
 }

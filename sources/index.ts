@@ -1,5 +1,6 @@
+import { bayTelemetry } from './bay-telemetry';
 import type { SourceContract } from './contract';
 import { trackmanBackend } from './trackman-backend';
 
 /** Every source of the platform. */
-export const sources: readonly SourceContract[] = [trackmanBackend];
+export const sources: readonly SourceContract[] = [trackmanBackend, bayTelemetry];

@@ -1,7 +1,7 @@
-import type { SourceContract } from './contract';
+import type { LogContract } from './contract';
 
 /** The operational database of golf ball tracking. */
-export const trackmanBackend: SourceContract = {
+export const trackmanBackend: LogContract = {
   name: 'trackman-backend',
   ownerFolder: 'backend',
   mode: 'log',

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '../../envs/environment';
 import { names } from '../../modules/naming';
 import { sources } from '../../sources';
+import { inMode } from '../../sources/contract';
 import { requireAccount } from '../aws/account';
 import { runJob } from '../aws/glue';
 import { tableReports, type TableReport } from '../aws/table-reports';
@@ -15,6 +16,9 @@ interface Options {
   readonly json?: boolean;
 }
 
+/** Only what has a log can be copied anew. */
+const sourceNames = inMode('log', sources).map(({ name }) => name);
+
 export function sourceCommand(): Command {
   return new Command('source').description('what the platform follows').addCommand(resnapshotCommand());
 }
@@ -25,7 +29,7 @@ function resnapshotCommand(): Command {
       'copies tables of a source anew, while the others are followed: their changes since, and rows that went, included',
     )
     .addArgument(environmentArgument())
-    .argument('<source>', `one of ${sources.map(({ name }) => name).join(', ')}`, knownSource)
+    .argument('<source>', `one of ${sourceNames.join(', ')}`, knownSource)
     .argument('[tables...]', 'as schema.table', qualifiedTable)
     .option(
       '--all',
@@ -60,8 +64,8 @@ function render(reports: readonly TableReport[]): string {
 }
 
 function knownSource(name: string): string {
-  if (sources.some((source) => source.name === name)) return name;
-  throw new InvalidArgumentError(`expected one of ${sources.map((source) => source.name).join(', ')}`);
+  if (sourceNames.includes(name)) return name;
+  throw new InvalidArgumentError(`expected one of ${sourceNames.join(', ')}`);
 }
 
 function qualifiedTable(table: string, before: string[] = []): string[] {

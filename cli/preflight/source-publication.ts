@@ -1,6 +1,6 @@
 /** Whether a source's publication holds what the contract selects, in a form that can be followed. */
 import type { Client } from 'pg';
-import type { ResolvedContract } from '../../sources/contract';
+import type { ResolvedLogContract } from '../../sources/contract';
 import { isSelected } from '../../sources/selection';
 import { findings, good, wrong, type Finding } from './finding';
 
@@ -11,7 +11,7 @@ interface Publication {
   readonly isViaRoot: boolean;
 }
 
-export async function checkPublication(client: Client, contract: ResolvedContract): Promise<readonly Finding[]> {
+export async function checkPublication(client: Client, contract: ResolvedLogContract): Promise<readonly Finding[]> {
   const { source, publication } = contract;
   const subject = `publication ${publication} of ${source}`;
   return findings(subject, async () => {
@@ -78,7 +78,7 @@ order by 1
 `;
 
 /** A finding for each selected table that cannot be followed, and one for those that can. */
-export async function checkTables(client: Client, contract: ResolvedContract): Promise<readonly Finding[]> {
+export async function checkTables(client: Client, contract: ResolvedLogContract): Promise<readonly Finding[]> {
   return findings(`tables of ${contract.source}`, async () => {
     const { rows } = await client.query<Table>(TABLES, [contract.publication]);
     return judgeTables(
@@ -89,7 +89,7 @@ export async function checkTables(client: Client, contract: ResolvedContract): P
 }
 
 export function judgeTables(
-  { source, publication, include }: Pick<ResolvedContract, 'source' | 'publication' | 'include'>,
+  { source, publication, include }: Pick<ResolvedLogContract, 'source' | 'publication' | 'include'>,
   selected: readonly Table[],
 ): Finding[] {
   const judged = selected.map((table) => ({ table, problem: problemOf(table, publication) }));

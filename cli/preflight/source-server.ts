@@ -1,6 +1,6 @@
 /** Whether a source's server can be followed: its version, its log, and who connects. */
 import type { Client } from 'pg';
-import type { ResolvedContract } from '../../sources/contract';
+import type { ResolvedLogContract } from '../../sources/contract';
 import { findings, good, told, wrong, type Finding } from './finding';
 
 const OLDEST_VERSION = 14;
@@ -12,7 +12,7 @@ interface Server {
   readonly walLevel: string;
 }
 
-export async function checkServer(client: Client, { source }: ResolvedContract): Promise<readonly Finding[]> {
+export async function checkServer(client: Client, { source }: ResolvedLogContract): Promise<readonly Finding[]> {
   return findings(`server of ${source}`, async () => {
     const { rows } = await client.query<Server>(
       `select current_setting('server_version_num')::int as version, pg_is_in_recovery() as "isInRecovery",
@@ -52,7 +52,7 @@ export function judgeServer(source: string, { version, isInRecovery, walLevel }:
 }
 
 /** A role may make and read slots by its own attribute; on RDS, where nobody gets that, by membership. */
-export async function checkRole(client: Client, { source }: ResolvedContract): Promise<readonly Finding[]> {
+export async function checkRole(client: Client, { source }: ResolvedLogContract): Promise<readonly Finding[]> {
   const subject = `the platform's role in ${source}`;
   return findings(subject, async () => {
     const { rows } = await client.query<{ role: string; mayReplicate: boolean }>(
@@ -80,7 +80,7 @@ interface Slot {
 }
 
 /** Before the first run there is none, and one must be free; afterwards it must be as `ingest` left it. */
-export async function checkSlot(client: Client, { source, slot }: ResolvedContract): Promise<readonly Finding[]> {
+export async function checkSlot(client: Client, { source, slot }: ResolvedLogContract): Promise<readonly Finding[]> {
   const subject = `replication slot ${slot} of ${source}`;
   return findings(subject, async () => {
     const { rows } = await client.query<Slot>(
@@ -123,7 +123,7 @@ async function checkFreeSlot(client: Client, subject: string): Promise<Finding> 
 /** @param pageGiB how much log a source keeps when somebody is called */
 export async function checkSlotLimit(
   client: Client,
-  { source }: ResolvedContract,
+  { source }: ResolvedLogContract,
   pageGiB: number,
 ): Promise<readonly Finding[]> {
   const subject = `max_slot_wal_keep_size of ${source}`;

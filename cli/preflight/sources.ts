@@ -1,17 +1,17 @@
 /** The sources themselves, as `ingest` finds them: only where they can be reached from. */
 import type { Environment } from '../../envs/environment';
-import { resolveContracts, type ResolvedContract } from '../../sources/contract';
+import { inMode, resolveContracts, type ResolvedLogContract } from '../../sources/contract';
 import { connectToSource } from '../aws/source';
 import { findings, good, type Finding } from './finding';
 import { checkPublication, checkTables } from './source-publication';
 import { checkRole, checkServer, checkSlot, checkSlotLimit } from './source-server';
 
 export async function checkSources(environment: Environment): Promise<readonly Finding[]> {
-  const contracts = resolveContracts(environment);
+  const contracts = inMode('log', resolveContracts(environment));
   return (await Promise.all(contracts.map((contract) => checkSource(environment, contract)))).flat();
 }
 
-async function checkSource(environment: Environment, contract: ResolvedContract): Promise<readonly Finding[]> {
+async function checkSource(environment: Environment, contract: ResolvedLogContract): Promise<readonly Finding[]> {
   return findings(`source ${contract.source}`, async () => {
     const client = await connectToSource(environment.region, contract);
     try {

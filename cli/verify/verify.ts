@@ -2,7 +2,7 @@
 import type { Client } from 'pg';
 import type { Environment } from '../../envs/environment';
 import { names, servingCaParameter, servingSecrets } from '../../modules/naming';
-import { lakeTableName, resolveContracts, type ResolvedContract } from '../../sources/contract';
+import { inMode, lakeTableName, resolveContracts, type ResolvedLogContract } from '../../sources/contract';
 import { connect, databaseEndpoint, readLogin, readParameter, readSecret } from '../aws/readers';
 import { connectToSource } from '../aws/source';
 import { pepperBlocks, type Column, type Pepper } from './canonical';
@@ -30,7 +30,7 @@ export async function verify(environment: Environment, report: Report): Promise<
   const serving = await connectToServing(environment);
   try {
     const verified: VerifiedTable[] = [];
-    for (const contract of resolveContracts(environment)) {
+    for (const contract of inMode('log', resolveContracts(environment))) {
       const source = await withSession(await connectToSource(environment.region, contract));
       try {
         verified.push(...(await verifySource(environment, contract, { source, serving }, report)));
@@ -51,7 +51,7 @@ interface Stores {
 
 async function verifySource(
   environment: Environment,
-  contract: ResolvedContract,
+  contract: ResolvedLogContract,
   stores: Stores,
   report: Report,
 ): Promise<VerifiedTable[]> {
@@ -86,7 +86,7 @@ async function verifyTable(
 }
 
 /** The columns that the contract keeps, as the lake holds them. */
-function keptColumns(contract: ResolvedContract, table: SourceTable): Column[] {
+function keptColumns(contract: ResolvedLogContract, table: SourceTable): Column[] {
   const options = contract.tables[`${table.schema}.${table.name}`];
   return table.columns.flatMap(({ name, type, elementType, numericScale }) => {
     const pii = options?.pii?.[name] ?? 'keep';

@@ -1,5 +1,6 @@
 """The AWS services that the jobs read their settings from and write their files to."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,6 +10,8 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from trackman.errors import JobError
+
+_DELETED_AT_ONCE = 1000  # S3's limit
 
 
 @cache
@@ -48,6 +51,23 @@ def write_object(uri: str, body: bytes) -> None:
     """Write a small object in one request."""
     bucket, key = _split(uri)
     client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def download(uri: str, file: Path) -> None:
+    """Download an object, in parts when it is large."""
+    bucket, key = _split(uri)
+    client("s3").download_file(bucket, key, str(file))
+
+
+def delete_objects(uris: Sequence[str]) -> None:
+    """Delete objects of one bucket. It is no error when one does not exist."""
+    for start in range(0, len(uris), _DELETED_AT_ONCE):
+        some = [_split(uri) for uri in uris[start : start + _DELETED_AT_ONCE]]
+        answer = client("s3").delete_objects(
+            Bucket=some[0][0], Delete={"Objects": [{"Key": key} for _, key in some], "Quiet": True}
+        )
+        if errors := answer.get("Errors"):
+            raise JobError(f"cannot delete {errors[0]['Key']}: {errors[0]['Code']}")
 
 
 def upload(file: Path, uri: str) -> None:

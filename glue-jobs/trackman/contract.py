@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from hashlib import sha256
+from types import UnionType
+from typing import Any, NamedTuple, TypeVar
 
 from trackman.errors import ContractError
 
@@ -91,10 +93,66 @@ class Contract:
     def serves(self, name: TableName) -> bool:
         return name in self.selection and name in self.serving
 
+    @property
+    def hashes(self) -> bool:
+        """Whether any column is hashed."""
+        return any(options.columns_with("hash") for options in self.tables.values())
 
-def load_contracts(text: str) -> list[Contract]:
-    """The contracts in a JSON list."""
-    return [_contract(_Reader(item, f"contract {item.get('source', '(unnamed)')}")) for item in json.loads(text)]
+
+@dataclass(frozen=True)
+class FileColumn:
+    """What a column of a feed's files is."""
+
+    name: str
+    type: str
+    """boolean, int, long, float, double, decimal(p, s), date, timestamp, timestamptz or string."""
+    nullable: bool
+    pii: str
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class FilesContract:
+    """One source in files mode: a feed of the landing zone."""
+
+    source: str
+    prefix: str
+    table: str
+    columns: tuple[FileColumn, ...]
+    key: tuple[str, ...]
+    """Empty when rows are only added."""
+    partition_by: tuple[str, ...]
+    bad_row_share: float
+    """Up to this, bad rows are left out of a file; beyond, the file is."""
+    max_file_bytes: int
+    """As it is stored, and unpacked."""
+    bytes_per_commit: int
+    pepper_secret: str
+
+    @property
+    def kept(self) -> list[FileColumn]:
+        """The columns that the lake has."""
+        return [column for column in self.columns if column.pii != "drop"]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what decides whether a file is taken."""
+        columns = [(column.name, column.type, column.nullable, column.pii) for column in self.columns]
+        return sha256(repr((columns, self.bad_row_share, self.max_file_bytes)).encode()).hexdigest()[:16]
+
+    @property
+    def hashes(self) -> bool:
+        """Whether any column is hashed."""
+        return any(column.pii == "hash" for column in self.columns)
+
+
+AnyContract = TypeVar("AnyContract", Contract, FilesContract)
+
+
+def load_contracts(text: str, kind: type[AnyContract] = Contract) -> list[AnyContract]:
+    """Those of a kind among the contracts in a JSON list; what is wrong with any is an error."""
+    contracts = [_contract(_Reader(item, f"contract {item.get('source', '(unnamed)')}")) for item in json.loads(text)]
+    return [contract for contract in contracts if isinstance(contract, kind)]
 
 
 class _Reader:
@@ -104,10 +162,12 @@ class _Reader:
         self._values = dict(values)
         self.path = path
 
-    def take(self, name: str, kind: type, default: Any = None) -> Any:
+    def take(self, name: str, kind: type | UnionType, default: Any = None) -> Any:
         value = self._values.pop(name, default)
         if not isinstance(value, kind):
-            raise ContractError(f"{self.path}: {name} is {value!r}, expected a value of type {kind.__name__}")
+            raise ContractError(
+                f"{self.path}: {name} is {value!r}, expected a value of type {getattr(kind, '__name__', kind)}"
+            )
         return value
 
     def take_object(self, name: str) -> "_Reader":
@@ -118,10 +178,14 @@ class _Reader:
             raise ContractError(f"{self.path}: {', '.join(sorted(self._values))} is not known to this release's jobs")
 
 
-def _contract(reader: _Reader) -> Contract:
+def _contract(reader: _Reader) -> Contract | FilesContract:
     mode = reader.take("mode", str)
-    if mode != "log":
-        raise ContractError(f'{reader.path}: mode is "{mode}", expected "log"')
+    if mode not in _MODES:
+        raise ContractError(f'{reader.path}: mode is "{mode}", expected one of {", ".join(_MODES)}')
+    return _MODES[mode](reader)
+
+
+def _log_contract(reader: _Reader) -> Contract:
     contract = Contract(
         source=reader.take("source", str),
         connection=_connection(reader.take_object("connection")),
@@ -141,6 +205,45 @@ def _contract(reader: _Reader) -> Contract:
     )
     reader.end()
     return contract
+
+
+def _files_contract(reader: _Reader) -> FilesContract:
+    contract = FilesContract(
+        source=reader.take("source", str),
+        prefix=reader.take("prefix", str),
+        table=reader.take("table", str),
+        columns=tuple(
+            _file_column(name, _Reader(values, f"{reader.path}.columns.{name}"))
+            for name, values in reader.take("columns", dict).items()
+        ),
+        key=tuple(reader.take("key", list, [])),
+        partition_by=tuple(reader.take("partitionBy", list, [])),
+        bad_row_share=float(reader.take("badRowShare", int | float)),
+        max_file_bytes=reader.take("maxFileBytes", int),
+        bytes_per_commit=reader.take("bytesPerCommit", int),
+        pepper_secret=reader.take("pepperSecret", str),
+    )
+    if reader.take("serving", bool):
+        raise ContractError(f"{reader.path}: serving is true, and what came as files cannot be served yet")
+    reader.end()
+    return contract
+
+
+def _file_column(name: str, reader: _Reader) -> FileColumn:
+    column = FileColumn(
+        name,
+        reader.take("type", str),
+        reader.take("nullable", bool, True),
+        reader.take("pii", str, "keep"),
+        reader.take("comment", str, "") or None,
+    )
+    if column.pii not in PII_RULES:
+        raise ContractError(f'{reader.path}: pii is "{column.pii}", expected one of {", ".join(PII_RULES)}')
+    reader.end()
+    return column
+
+
+_MODES = {"log": _log_contract, "files": _files_contract}
 
 
 def _connection(reader: _Reader) -> Connection:

@@ -56,11 +56,12 @@ class Copier:
         """The lake's table of a source table."""
         table = self._catalog.find(self._lake_database, self._contract.lake_table(name))
         if table is not None:
-            stored = LakeTable.from_json(table.properties[DEFINITION])
-            if (stored.source, stored.name) != (self._contract.source, name):
+            text = table.properties.get(DEFINITION)
+            stored = LakeTable.from_json(text) if text else None
+            if stored is None or (stored.source, stored.name) != (self._contract.source, name):
+                held = f"{stored.name} of {stored.source}" if stored else "what came as files"
                 raise TableError(
-                    f"{name}: {table.name} holds {stored.name} of {stored.source}: "
-                    "give one of them another name by the contract (lakeTable)"
+                    f"{name}: {table.name} holds {held}: give one of them another name by the contract (lakeTable)"
                 )
         return table
 

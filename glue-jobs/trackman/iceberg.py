@@ -23,6 +23,7 @@ from trackman.partitioning import PartitionField
 CATALOG = "glue_catalog"
 _MAIN = "main"
 _BRANCH_PREFIX = "run_"
+_RACES = 3
 # How tables are kept, whatever they hold. Format 2 is what Athena reads.
 _TABLE_PROPERTIES = {
     "format-version": "2",
@@ -91,6 +92,7 @@ class IcebergTable:
     def __init__(self, jvm: JVMView, table: JavaObject, name: str) -> None:
         self._jvm = jvm
         self._table = table
+        self._written_branch: str | None = None
         self.name = name
         """database.table"""
 
@@ -119,6 +121,11 @@ class IcebergTable:
         return self._table.snapshot(snapshot_id) is not None
 
     @property
+    def uuid(self) -> str:
+        """Another table of the same name has another."""
+        return self._table.uuid().toString()
+
+    @property
     def added_bytes(self) -> int:
         """Of the files that main's last commit added."""
         return int(self._table.currentSnapshot().summary().get("added-files-size") or 0)
@@ -126,6 +133,10 @@ class IcebergTable:
     @property
     def layout(self) -> Layout:
         return _layout(self._jvm, self._table)
+
+    def refresh(self) -> None:
+        """Read it from the catalog again."""
+        self._table.refresh()
 
     def begin_replace(self, columns: Iterable[ColumnDefinition], drop: Collection[str]) -> "Replacement":
         """Other contents with other columns. Columns that are in neither argument stay, empty."""
@@ -141,6 +152,7 @@ class IcebergTable:
         changes.createBranch(branch, self.snapshot_id)
         with _refused_to_rivals(self.name):
             changes.commit()
+        self._written_branch = branch
         return f"{self.spark_name}.`branch_{branch}`"
 
     def publish(
@@ -158,6 +170,8 @@ class IcebergTable:
         self._table.refresh()
         _check_expected(self, expected)
         branch = _branch(run_id)
+        if self._written_branch == branch and branch not in self._table.refs():
+            raise RivalRunError(f"{self.name}: another run removed what this one had written")
         transaction = self._table.newTransaction()
         with _refused_to_rivals(self.name):
             if files:
@@ -169,6 +183,7 @@ class IcebergTable:
             _set_properties(transaction, properties)
             transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
             transaction.commitTransaction()
+        self._written_branch = None
         self._table.refresh()
 
     def evolve(self, columns: Iterable[ColumnDefinition], drop: Collection[str], properties: Mapping[str, str]) -> None:
@@ -178,6 +193,23 @@ class IcebergTable:
         _set_properties(transaction, properties)
         with _refused_to_rivals(self.name):
             transaction.commitTransaction()
+
+
+def publish_beside_upkeep(
+    table: IcebergTable,
+    run_id: str,
+    expected: Mapping[str, str | None],
+    properties: Mapping[str, str],
+    files: Sequence[DataFile] = (),
+) -> None:
+    """Publish files or properties; once more when somebody committed at that moment who left what is `expected`."""
+    for races_left in reversed(range(_RACES)):
+        try:
+            table.publish(run_id, expected, properties, files)
+            return
+        except RivalRunError:
+            if not races_left:
+                raise
 
 
 class Replacement:

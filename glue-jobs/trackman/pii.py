@@ -7,7 +7,7 @@ from hashlib import sha256
 import pyarrow as pa
 
 from trackman import aws
-from trackman.contract import Contract
+from trackman.contract import Contract, FilesContract
 from trackman.errors import JobError
 
 PEPPER_BYTES = 32
@@ -20,10 +20,9 @@ def read_pepper(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def contract_pepper(contract: Contract) -> bytes | None:
+def contract_pepper(contract: Contract | FilesContract) -> bytes | None:
     """The key, when the contract has any column hashed."""
-    hashes = any(options.columns_with("hash") for options in contract.tables.values())
-    return read_pepper(aws.secret(contract.pepper_secret)) if hashes else None
+    return read_pepper(aws.secret(contract.pepper_secret)) if contract.hashes else None
 
 
 def hash_texts(texts: pa.StringArray, pepper: bytes) -> pa.StringArray:

@@ -154,7 +154,7 @@ function definitions(props: PipelineProps): Record<Job, Definition> {
       connections: [],
       budgetMinutes: budgets.ingestMinutes,
       retries: 0, // the next event or the schedule is; Glue's could overlap with it
-      arguments: common,
+      arguments: { ...common, '--landing-bucket': props.landing.bucket.name },
     },
     maintain: {
       description:

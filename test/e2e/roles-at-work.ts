@@ -21,14 +21,20 @@ import { crawl, runJob } from '../../cli/aws/glue';
 import { poll } from '../../cli/aws/poll';
 import type { Environment } from '../../envs/environment';
 import { landingBucket, names, roleArn } from '../../modules/naming';
+import { bayTelemetry } from '../../sources/bay-telemetry';
 
 const silently = (): void => undefined;
 
-/**
- * A file lands and is crawled; the jobs outside of the pipeline run; an analyst is at work.
- * @returns how many players the analyst counted in Redshift
- */
-export async function rolesAtWork(environment: Environment): Promise<number> {
+/** What the roles saw. */
+interface Seen {
+  /** How many players the analyst counted in Redshift. */
+  readonly players: number;
+  /** What the lake has of the file that landed: bay and speed. */
+  readonly readings: readonly (string | null)[][];
+}
+
+/** A file lands, is crawled and taken; the jobs outside of the pipeline run; an analyst is at work. */
+export async function rolesAtWork(environment: Environment): Promise<Seen> {
   const { region } = environment;
   await land(environment);
   const jobs = [names.jobs.ingestFiles, names.jobs.maintain, names.monitoring.freshness.job];
@@ -38,7 +44,15 @@ export async function rolesAtWork(environment: Environment): Promise<number> {
     ...jobs.map((job) => runJob(region, job, silently)),
     runJob(region, names.jobs.snapshot, silently, { '--source': 'trackman-backend', '--table': 'public.bays' }),
   ]);
-  return players;
+  const { rows } = await runStatement(
+    { region },
+    {
+      sql: `select bay_id, radar_ball_speed from ${bayTelemetry.table}`,
+      database: names.databases.lake,
+      workgroup: names.workgroups.pipeline,
+    },
+  );
+  return { players, readings: rows };
 }
 
 /** EventBridge tells Glue of it at once; Glue waits for more before it starts a run. */
@@ -46,8 +60,10 @@ async function land(environment: Environment): Promise<void> {
   await new S3Client({ region: environment.region }).send(
     new PutObjectCommand({
       Bucket: landingBucket(environment),
-      Key: `${names.feeds.telemetry}day=2026-11-24/bay-1.json`,
-      Body: JSON.stringify([{ bay: 1, speed: 71.5 }]),
+      Key: `${bayTelemetry.prefix}day=2026-11-24/bay-1.json`,
+      Body: JSON.stringify([
+        { bay_id: 1, measured_at: '2026-11-24T09:00:00Z', radar_ball_speed: 71.5, technician: 'Ann' },
+      ]),
     }),
   );
 }

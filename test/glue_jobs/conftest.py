@@ -71,6 +71,27 @@ def contract_values() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def files_contract_values() -> dict[str, Any]:
+    """A feed's contract as JSON has it."""
+    return {
+        "source": "telemetry",
+        "mode": "files",
+        "prefix": "telemetry/",
+        "table": "readings",
+        "columns": {
+            "bay": {"type": "int", "nullable": False},
+            "name": {"type": "string", "pii": "hash"},
+            "phone": {"type": "string", "pii": "drop"},
+        },
+        "badRowShare": 0,
+        "maxFileBytes": 1 << 20,
+        "bytesPerCommit": 1 << 20,
+        "serving": False,
+        "pepperSecret": "test/pepper",
+    }
+
+
+@pytest.fixture(scope="session")
 def toolchain() -> dict[str, str]:
     return json.loads((REPOSITORY / ".local" / "toolchain.json").read_text())
 

@@ -18,6 +18,10 @@ const job = (name: string) => platform.one('aws_glue_job', name);
 const argumentsOf = (name: string) => job(name)['default_arguments'] as Record<string, string>;
 const ARTIFACTS = 's3://trackman-artifacts-dev-111111111111';
 
+test('ingest-files is told where files land', () => {
+  expect(argumentsOf('ingest-files')['--landing-bucket']).toBe('trackman-landing-dev-111111111111');
+});
+
 describe.each(['ingest', 'snapshot', 'publish', 'ingest-files', 'maintain'])('Spark job %s', (name) => {
   test('runs on the pinned Glue version, one run at a time', () => {
     expect(job(name)).toMatchObject({

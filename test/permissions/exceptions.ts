@@ -29,11 +29,6 @@ export const exceptions: readonly Exception[] = [
     resource: '*python-jobs/*/error:*',
     reason: 'a Python job that succeeds writes nothing there',
   }),
-  ...each(['logs:CreateLogStream', 'logs:PutLogEvents', 'logs:AssociateKmsKey'], {
-    role: 'trackman-ingest-files',
-    resource: '*/error:*',
-    reason: 'it starts no Spark yet, which writes there',
-  }),
   ...eachRole(['trackman-ingest-files', 'trackman-maintain', 'trackman-publish'], {
     action: 'cloudwatch:PutMetricData',
     resource: '*',
@@ -68,6 +63,12 @@ export const exceptions: readonly Exception[] = [
     role: 'trackman-ingest',
     action: 's3:DeleteObject',
     resource: '*',
+    reason: 'files of a commit that failed, and metadata files from the 51st on',
+  },
+  {
+    role: 'trackman-ingest-files',
+    action: 's3:DeleteObject',
+    resource: '*/raw/*',
     reason: 'files of a commit that failed, and metadata files from the 51st on',
   },
   {

@@ -1,14 +1,16 @@
-import { lakeTableName, resolveContracts, type SourceContract } from '../../sources/contract';
+import { bayTelemetry } from '../../sources/bay-telemetry';
+import { inMode, lakeTableName, resolveContracts, type SourceContract } from '../../sources/contract';
 import { trackmanBackend } from '../../sources/trackman-backend';
 
 const dev = { name: 'dev' };
 
 /** The contract with some values replaced, as somebody who is not held by types might write them. */
 const contract = (values: object): SourceContract => ({ ...trackmanBackend, ...values });
+const feed = (values: object): SourceContract => ({ ...bayTelemetry, ...values });
 const resolve = (...contracts: SourceContract[]) => resolveContracts(dev, contracts);
 
 test('a contract is resolved to what the jobs read', () => {
-  expect(resolveContracts(dev)).toEqual([
+  expect(resolve(trackmanBackend)).toEqual([
     {
       source: 'trackman-backend',
       mode: 'log',
@@ -36,6 +38,17 @@ test('a contract is resolved to what the jobs read', () => {
   ]);
 });
 
+test('a contract of files is shipped as it is, with the key of its hashes', () => {
+  const { name, ...values } = bayTelemetry;
+  expect(resolve(bayTelemetry)).toEqual([{ source: name, ...values, pepperSecret: 'trackman/dev/pii-pepper' }]);
+});
+
+test('contracts are told by their mode', () => {
+  const contracts = resolveContracts(dev);
+  expect(inMode('log', contracts).map(({ slot }) => slot)).toEqual(['trackman']);
+  expect(inMode('files', contracts).map(({ prefix }) => prefix)).toEqual(['telemetry/']);
+});
+
 test('a contract names nothing of another environment', () => {
   expect(JSON.stringify(resolveContracts({ name: 'prod' }))).not.toContain('dev');
 });
@@ -45,14 +58,14 @@ test.each([
   ['radar', 'shots', 'radar_shots'],
   ['public', 'users', 'players'],
 ])('table %s.%s is %s in the lake', (schema, table, name) => {
-  const [resolved] = resolve(contract({ tables: { 'public.users': { lakeTable: 'players' } } }));
+  const [resolved] = inMode('log', resolve(contract({ tables: { 'public.users': { lakeTable: 'players' } } })));
   expect(lakeTableName(resolved!, schema, table)).toBe(name);
 });
 
 test.each([
   [
     { mode: 'watermark' },
-    'mode of source trackman-backend is "watermark": expected log; correct it in sources/trackman-backend.ts',
+    'mode of source trackman-backend is "watermark": expected log or files; correct it in sources/trackman-backend.ts',
   ],
   [
     { slot: 'Trackman Slot' },
@@ -97,6 +110,77 @@ test.each([
   ],
 ])('%j is refused', (values, message) => {
   expect(() => resolve(contract(values))).toThrow(message);
+});
+
+const column = (values: object) => ({ columns: { ...bayTelemetry.columns, extra: values } });
+
+test.each([
+  [{ prefix: 'telemetry' }, 'prefix of source bay-telemetry is "telemetry": expected a folder'],
+  [{ prefix: '/telemetry/' }, 'prefix of source bay-telemetry is "/telemetry/": expected a folder'],
+  [{ table: 'Bay' }, 'table of source bay-telemetry is "Bay": expected a name of at most 63 lower-case letters'],
+  [{ publication: 'p' }, 'publication of source bay-telemetry is "p": expected no value of this name'],
+  [
+    column({ type: 'bigint' }),
+    'columns.extra.type of source bay-telemetry is "bigint": expected boolean, int, long, float',
+  ],
+  [
+    column({ type: 'decimal(39, 2)' }),
+    'columns.extra.type of source bay-telemetry is "decimal(39, 2)": expected boolean, int, long, float',
+  ],
+  [
+    column({ type: 'decimal(3, 4)' }),
+    'columns.extra.type of source bay-telemetry is "decimal(3, 4)": expected a scale that is not above the precision',
+  ],
+  [
+    column({ type: 'double', pii: 'hash' }),
+    'columns.extra.pii of source bay-telemetry is "hash": expected keep or drop: only string, int and long',
+  ],
+  [
+    { columns: { ...bayTelemetry.columns, trackman_row: { type: 'long' } } },
+    'columns.trackman_row of source bay-telemetry is "trackman_row": expected a name that does not begin with the platform\'s',
+  ],
+  [
+    { columns: { phone: { type: 'string', pii: 'drop' } }, key: undefined, partitionBy: undefined },
+    'columns of source bay-telemetry is ["phone"]: expected at least one that is kept',
+  ],
+  [{ key: ['bay'] }, 'key.0 of source bay-telemetry is "bay": expected a column that is kept and has nullable: false'],
+  [{ key: ['firmware'] }, 'key.0 of source bay-telemetry is "firmware": expected a column that is kept and has'],
+  [{ key: [] }, 'key of source bay-telemetry is []: expected at least one column'],
+  [
+    { partitionBy: ['technician_phone'] },
+    'partitionBy.0 of source bay-telemetry is "technician_phone": expected a column that is kept',
+  ],
+  [
+    { partitionBy: ['hour(calibrated_on)'] },
+    'partitionBy.0 of source bay-telemetry is "hour(calibrated_on)": expected',
+  ],
+  [{ partitionBy: ['radar_signal'] }, 'partitionBy.0 of source bay-telemetry is "radar_signal": expected a column'],
+  [{ badRowShare: 1 }, 'badRowShare of source bay-telemetry is 1: expected a share from 0 to less than 1'],
+  [{ maxFileBytes: 1 }, 'maxFileBytes of source bay-telemetry is 1: expected a whole number of bytes of at least'],
+  [{ serving: true }, 'serving of source bay-telemetry is true: expected false: what came as files is not served'],
+])('of a feed, %j is refused', (values, message) => {
+  expect(() => resolve(feed(values))).toThrow(message);
+});
+
+test.each([
+  [
+    { name: 'bay-telemetry' },
+    'name of bay-telemetry is "bay-telemetry": expected one that bay-telemetry does not have',
+  ],
+  [
+    { prefix: 'telemetry/indoor/' },
+    'prefix of radar is "telemetry/indoor/": expected a folder that is not in telemetry/, which bay-telemetry has',
+  ],
+  [{ table: 'bay_telemetry' }, 'lake table of radar is "bay_telemetry": expected one that bay-telemetry does not have'],
+])('two feeds that share by %j are refused', (values, message) => {
+  const radar = { name: 'radar', prefix: 'radar/', table: 'radar' };
+  expect(() => resolve(bayTelemetry, feed({ ...radar, ...values }))).toThrow(message);
+});
+
+test('a feed and a database that share a table are refused', () => {
+  const message =
+    'lake table of bay-telemetry is "players": expected one that trackman-backend public.players does not';
+  expect(() => resolve(trackmanBackend, feed({ table: 'players' }))).toThrow(message);
 });
 
 describe('two sources', () => {

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from trackman.contract import Contract, TableName, load_contracts
+from trackman.contract import Contract, FilesContract, TableName, load_contracts
 from trackman.errors import ContractError
 
 
@@ -46,7 +46,7 @@ def test_table_options(contract_values: dict) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mode": "watermark"}, r'contract backend: mode is "watermark", expected "log"'),
+        ({"mode": "watermark"}, r'contract backend: mode is "watermark", expected one of log, files'),
         ({"slot": None}, r"contract backend: slot is None, expected a value of type str"),
         ({"walBytesPerStep": "1"}, r"contract backend: walBytesPerStep is '1', expected a value of type int"),
         ({"connection": {}}, r"contract backend\.connection: glueConnection is None"),
@@ -61,3 +61,51 @@ def test_table_options(contract_values: dict) -> None:
 def test_what_is_wrong_is_named(contract_values: dict, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ContractError, match=message):
         load({**contract_values, **change})
+
+
+def test_contracts_are_told_by_their_kind(contract_values: dict, files_contract_values: dict) -> None:
+    text = json.dumps([files_contract_values, contract_values])
+    assert [contract.source for contract in load_contracts(text)] == ["backend"]
+    assert [contract.source for contract in load_contracts(text, FilesContract)] == ["telemetry"]
+
+
+def test_a_feeds_columns(files_contract_values: dict) -> None:
+    [feed] = load_contracts(json.dumps([files_contract_values]), FilesContract)
+    assert [(column.name, column.nullable, column.pii) for column in feed.columns] == [
+        ("bay", False, "keep"),
+        ("name", True, "hash"),
+        ("phone", True, "drop"),
+    ]
+    assert [column.name for column in feed.kept] == ["bay", "name"]
+    assert feed.hashes
+
+
+def test_what_decides_whether_a_file_is_taken_has_a_fingerprint(files_contract_values: dict) -> None:
+    def fingerprint(**changes: Any) -> str:
+        [feed] = load_contracts(json.dumps([{**files_contract_values, **changes}]), FilesContract)
+        return feed.fingerprint
+
+    assert fingerprint() == fingerprint(bytesPerCommit=1 << 25)
+    columns = files_contract_values["columns"]
+    assert (
+        len({fingerprint(), fingerprint(badRowShare=0.1), fingerprint(columns={**columns, "x": {"type": "int"}})}) == 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"serving": True}, r"contract telemetry: serving is true, and what came as files cannot be served yet"),
+        ({"columns": {"bay": {}}}, r"contract telemetry\.columns\.bay: type is None, expected a value of type str"),
+        (
+            {"columns": {"bay": {"type": "int", "pii": "mask"}}},
+            r'columns\.bay: pii is "mask", expected one of keep, hash',
+        ),
+        ({"columns": {"bay": {"type": "int", "unit": "m"}}}, r"contract telemetry\.columns\.bay: unit is not known"),
+        ({"badRowShare": "1%"}, r"contract telemetry: badRowShare is '1%', expected a value of type int | float"),
+        ({"slot": "s"}, r"contract telemetry: slot is not known"),
+    ],
+)
+def test_what_is_wrong_with_a_feed_is_named(files_contract_values: dict, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        load({**files_contract_values, **change})

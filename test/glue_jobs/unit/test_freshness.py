@@ -60,6 +60,14 @@ def test_the_log_tells_every_table_s_frontier() -> None:
     }
 
 
+def test_feeds_are_left_out() -> None:
+    feed = {"trackman.files": "{}", "trackman.frontier": "2026-11-24T01:00:00.000000Z"}
+    followed = {"trackman.frontier": "2026-11-24T09:00:00.000000Z"}
+    reading = freshness.lake_reading("lake", {"readings": feed, "shots": followed})
+    assert reading == Reading("lake", {"shots": followed["trackman.frontier"]})
+    assert freshness.lake_reading("lake", {"readings": feed}).problem == "lake holds no table: has ingest run?"
+
+
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Stubber]:
     """Stubs of the clients that the job makes."""

@@ -2,42 +2,55 @@
 
 import importlib
 import json
+from typing import Any
 
 import maintain
 import pytest
 from trackman import aws
+from trackman.contract import FilesContract
+from trackman.errors import JobError
+from trackman.files import FeedReport
 
-CONTRACT = {
-    "source": "backend",
-    "mode": "log",
-    "connection": {"glueConnection": "c", "urlParameter": "/u", "caParameter": "/c", "secret": "s"},
-    "catalogDatabase": "crawled",
-    "publication": "p",
-    "slot": "s",
-    "pepperSecret": "p",
-    "walBytesPerStep": 1 << 20,
-    "inlineSnapshotBytes": 1 << 30,
-    "rejectLimit": 3,
-    "include": ["public.*"],
-    "exclude": [],
-    "tables": {},
-    "serving": {"include": ["public.*"], "exclude": []},
+ARGUMENTS = {
+    "--contracts": "s3://b/c.json",
+    "--landing-bucket": "landing",
+    "--raw-database": "raw",
+    "--lake-database": "lake",
+    "--JOB_RUN_ID": "jr_1",
+    "--lake": "s3://of-every-job",
 }
 
 
-def test_ingest_files_says_that_no_contract_asks_for_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_feed_that_fails_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    contract_values: dict[str, Any],
+    files_contract_values: dict[str, Any],
 ) -> None:
+    feeds = [{**files_contract_values, "source": name} for name in ("torn", "late", "good")]
+
+    class Run:
+        def __init__(self, _spark: object, contract: FilesContract, *names: str) -> None:
+            assert names == ("landing", "raw", "lake", "jr_1")
+            self.source = contract.source
+
+        def run(self) -> FeedReport:
+            if self.source == "torn":
+                raise ValueError("torn apart")
+            return FeedReport("readings", rows=2, error="x is quarantined" if self.source == "late" else None)
+
     ingest_files = importlib.import_module("ingest-files")
-    monkeypatch.setattr(aws, "read_object", lambda uri: json.dumps([CONTRACT]).encode())
-    ingest_files.main(["--contracts", "s3://b/c.json", "--JOB_RUN_ID", "jr_1", "--lake", "s3://of-every-job"])
-    [line] = capsys.readouterr().out.splitlines()
-    assert json.loads(line) == {
-        "run": "jr_1",
-        "sources": ["backend"],
-        "ingested": 0,
-        "reason": "no contract has mode files",
-    }
+    monkeypatch.setattr(aws, "read_object", lambda uri: json.dumps([contract_values, *feeds]).encode())
+    monkeypatch.setattr(ingest_files, "spark_session", lambda: None)
+    monkeypatch.setattr(ingest_files, "FilesIngestion", Run)
+    message = "all else is in the lake: torn: torn apart; late: x is quarantined"
+    with pytest.raises(JobError, match=f"^{message}$"):
+        ingest_files.main([word for pair in ARGUMENTS.items() for word in pair])
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(report["run"], report["source"], report["rows"]) for report in reports] == [
+        ("jr_1", "late", 2),
+        ("jr_1", "good", 2),
+    ]
 
 
 def arguments(snapshot_days: str) -> list[str]:

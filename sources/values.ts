@@ -1,0 +1,25 @@
+/** Values that contracts of all modes have. */
+import { z } from 'zod';
+
+export const text = (pattern: RegExp, expected: string) => z.string(expected).regex(pattern, expected);
+
+export const sourceName = text(
+  /^[a-z][a-z0-9-]{1,62}$/,
+  '2 to 63 lower-case letters, digits and hyphens, a letter first',
+);
+export const sqlName = text(
+  /^[a-z_][a-z0-9_]{0,62}$/,
+  'a name of at most 63 lower-case letters, digits and underscores',
+);
+export const partition = text(
+  /^([a-z_][a-z0-9_]*|(year|month|day|hour)\([a-z_][a-z0-9_]*\))$/,
+  'an Iceberg transform: a column, year(c), month(c), day(c) or hour(c)',
+);
+
+const BYTES = 'a whole number of bytes of at least 1,048,576';
+export const wholeBytes = z.int(BYTES).min(1_048_576, BYTES);
+
+/** The column that an Iceberg transform is of. */
+export function columnOf(transform: string): string {
+  return /([a-z0-9_]+)\)?$/.exec(transform)![1]!;
+}
