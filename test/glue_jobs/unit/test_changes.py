@@ -52,6 +52,7 @@ def test_row_of_the_log(rows: list[dict]) -> None:
         "schema_name": "public",
         "table_name": "everything",
         "op": "I",
+        "history": 0,
         "ordinal": 0,
         "before": None,
         "after": {"id": "1", "amount": "1.37", "at": "2026-01-01 00:00:00+00", "flag": "f"},
