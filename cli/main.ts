@@ -2,6 +2,7 @@
 /** `trackman`: the platform's command line. Data goes to stdout, everything else to stderr. */
 import { Command } from 'commander';
 import { applyCommand } from './commands/apply';
+import { bookmarkCommand } from './commands/bookmark';
 import { bootstrapCommand } from './commands/bootstrap';
 import { driftCommand } from './commands/drift';
 import { environmentCommand } from './commands/environment';
@@ -32,6 +33,7 @@ function program(): Command {
     .addCommand(migrateCommand())
     .addCommand(sourceCommand())
     .addCommand(statusCommand())
+    .addCommand(bookmarkCommand())
     .addCommand(localCommand());
   inherit(trackman);
   return trackman;

@@ -13,22 +13,52 @@ if TYPE_CHECKING:
     from emulator.iam_resources import Call
 
 
+_BOUNDED = {"CreateRole"} | {
+    f"{verb}Role{thing}"
+    for verb, thing in [
+        ("Attach", "Policy"),
+        ("Delete", "PermissionsBoundary"),
+        ("Delete", "Policy"),
+        ("Detach", "Policy"),
+        ("Put", "PermissionsBoundary"),
+        ("Put", "Policy"),
+    ]
+}
+"""The operations on roles that know the key iam:PermissionsBoundary."""
+
+
 def request_keys(call: "Call") -> "Context":
-    """The keys that hold for the whole call: the tags that it gives, the boundary of the role that it is about."""
-    tags = {f"aws:requesttag/{name.lower()}": value for name, value in request_tags(call.parameters).items()}
+    """The keys that hold for the whole call: the tags that it gives, the boundary of the role that it is about.
+
+    EC2 gives tags to each thing that it creates by itself: see iam_ec2.
+    """
+    tags = {} if call.service == "ec2" else tag_keys(request_tags(call.parameters))
     return {**tags, **_boundary(call)}
 
 
+def tag_keys(tags: Mapping[str, str]) -> "Context":
+    """The keys of tags that are asked for."""
+    if not tags:
+        return {}
+    return {"aws:tagkeys": list(tags), **{f"aws:requesttag/{name.lower()}": value for name, value in tags.items()}}
+
+
 def resource_keys(arn: str) -> "Context":
-    """The tags that a key, or anything of EC2, has already. Of other services no policy here asks them."""
+    """The tags that a key, or anything of EC2, has already; of a key its aliases, too.
+
+    Of other services no policy here asks them.
+    """
     _, _, service, region, account, resource = arn.split(":", 5) if arn.count(":") >= 5 else ("",) * 6
     name = resource.rpartition("/")[2]
     tags: Mapping[str, str] = {}
+    aliases: list[str] = []
     if service == "ec2":
         tags = ec2_backends[account][region].tags.get(name, {})
     elif service == "kms" and name in kms_backends[account][region].keys:
         tags = kms_backends[account][region].tagger.get_tag_dict_for_resource(name)
-    return {f"aws:resourcetag/{key.lower()}": value for key, value in tags.items()}
+        aliases = list(kms_backends[account][region].keys[name].aliases)
+    keys: dict[str, str | list[str]] = {f"aws:resourcetag/{key.lower()}": value for key, value in tags.items()}
+    return {**keys, "kms:resourcealiases": aliases} if aliases else keys
 
 
 def request_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -47,8 +77,9 @@ def request_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 def _boundary(call: "Call") -> "Context":
     """A new role's boundary is the one it shall have; of another it is the one it has."""
-    if call.service != "iam" or (name := call.text("RoleName")) is None:
+    if call.service != "iam" or call.operation not in _BOUNDED:
         return {}
+    name = call.text("RoleName")
     arn = call.text("PermissionsBoundary")
     if arn is None:
         role = next(

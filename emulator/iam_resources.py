@@ -67,20 +67,20 @@ def needs(call: Call) -> list[Need]:
     """Every permission that the call needs; AWS checks them in this order and names the first that is missing."""
     resources = _RESOURCES.get(call.service, _any)(call)
     operation = _budgets_action(call.operation) if call.service == "budgets" else call.operation
-    action, context = f"{call.service}:{operation}", _context(call)
-    own = [Need(action, resource, context) for resource in resources]
-    return own + _tagging(call) + _passed_roles(call) + _executed_statement(call)
+    action = f"{call.service}:{operation}"
+    own = [Need(action, resource, _context(call, resource)) for resource in resources]
+    return own + _tagging(call, resources) + _passed_roles(call) + _executed_statement(call)
 
 
-def _context(call: Call) -> Context:
-    """The condition keys that are the action's own."""
+def _context(call: Call, resource: str) -> Context:
+    """The condition keys that are the action's own, on one of its resources."""
+    if call.service == "ec2":
+        return iam_ec2.request_keys(call, resource)
     if call.service == "redshift-data" and (statement_id := call.text("Id")):
         statement = redshift_statements.find(call.account, call.region, statement_id)
         return {"redshift-data:statement-owner-iam-userid": statement.submission.owner} if statement else {}
     if (call.service, call.operation) == ("cloudwatch", "PutMetricData"):
         return {"cloudwatch:namespace": call.text("Namespace") or ""}
-    if (call.service, call.operation) in (("ec2", "CreateTags"), ("ec2", "DeleteTags")):
-        return {"aws:tagkeys": [key for name, key in call.parameters.items() if re.fullmatch(r"Tag\.\d+\.Key", name)]}
     return {}
 
 
@@ -220,13 +220,22 @@ def _logs(call: Call) -> list[str]:
     return [call.arn(f"log-group:{group}:log-stream:{call.text('logStreamName') or ''}")]
 
 
-_RDS_RESOURCES = {"DBInstanceIdentifier": "db", "DBParameterGroupName": "pg", "DBSubnetGroupName": "subgrp"}
+_RDS_RESOURCES = {
+    "OptionGroupName": "og",
+    "DBParameterGroupName": "pg",
+    "DBSubnetGroupName": "subgrp",
+    "DBInstanceIdentifier": "db",
+}
 
 
 def _rds(call: Call) -> list[str]:
+    """An instance that names no option group gets its engine's default one, and RDS asks about that as well."""
     if tagged := call.text("ResourceName"):
         return [tagged]
     named = [call.arn(f"{kind}:{name}") for field, kind in _RDS_RESOURCES.items() if (name := call.text(field))]
+    if call.operation == "CreateDBInstance" and not call.text("OptionGroupName"):
+        major = (call.text("EngineVersion") or "*").partition(".")[0]
+        named.insert(0, call.arn(f"og:default:{call.text('Engine')}-{major}"))
     return named or [call.arn("db:*") if call.operation == "DescribeDBInstances" else "*"]
 
 
@@ -328,13 +337,21 @@ _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
 }
 
 
-# --- ec2:CreateTags: who creates something with tags must be allowed to tag it
+# --- Who creates something with tags must be allowed to tag it
 
 
-def _tagging(call: Call) -> list[Need]:
-    if call.service != "ec2" or not iam_conditions.request_tags(call.parameters):
+def _tagging(call: Call, resources: Sequence[str]) -> list[Need]:
+    if call.service == "ec2":
+        context = {"ec2:createaction": call.operation}
+        tags = iam_ec2.tags_of_created(call)
+        return [
+            Need("ec2:CreateTags", arn, {**iam_conditions.tag_keys(given), **context}) for arn, given in tags.items()
+        ]
+    if not call.operation.startswith(("Create", "Put")) or not iam_conditions.request_tags(call.parameters):
         return []
-    return [Need("ec2:CreateTags", resource) for resource in iam_ec2.created(call)]
+    action = f"Tag{call.operation.removeprefix('Create')}" if call.service == "iam" else "TagResource"
+    action = "AddTagsToResource" if call.service in ("rds", "ssm") else action
+    return [Need(f"{call.service}:{action}", resources[-1])]  # where there are several, the last is what is made
 
 
 # --- iam:PassRole: who hands a role to a service must be allowed to

@@ -36,6 +36,7 @@ def main(argv: list[str]) -> None:
         except JobError as error:
             failures.append(str(error))
             continue
+        to_cloudwatch([each for report in reports for each in report.measurements(contract.source)])
         for report in reports:
             print(json.dumps({"run": arguments.JOB_RUN_ID, "source": contract.source, **asdict(report)}), flush=True)
         failures += [report.error for report in reports if report.error]

@@ -27,6 +27,7 @@ BOOKMARK_SCHEMA = "trackman"
 
 LOADER = "loader"
 APPLICATION = "application"
+READER = "reader"  # people: they sign in by IAM (rds-db:connect), and have no password
 
 SCRAM_ITERATIONS = 4096
 
@@ -101,6 +102,8 @@ def migration(database: str, logins: dict) -> list:
         f"GRANT {loader} TO CURRENT_USER",
         f"ALTER DEFAULT PRIVILEGES FOR ROLE {loader} IN SCHEMA {app} GRANT SELECT ON TABLES TO {application}",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {app} TO {application}",
+        create_role(READER),
+        f"GRANT rds_iam, {application} TO {identifier(READER)}",
     ]
 
 

@@ -9,6 +9,7 @@ from trackman import aws
 from trackman.contract import load_contracts, parse_table_name
 from trackman.copying import copy_by_itself
 from trackman.errors import JobError
+from trackman.metrics import to_cloudwatch
 from trackman.session import spark_session
 
 
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> None:
         arguments.JOB_RUN_ID,
         parse_table_name(arguments.table),
     )
+    to_cloudwatch(report.measurements(arguments.source))
     print(json.dumps({"run": arguments.JOB_RUN_ID, "source": arguments.source, **asdict(report)}), flush=True)
     if report.error:
         raise JobError(report.error)

@@ -12,9 +12,9 @@ import { S3BucketServerSideEncryptionConfigurationA } from '@cdktf/provider-aws/
 import { S3BucketVersioningA } from '@cdktf/provider-aws/lib/s3-bucket-versioning';
 import { Lazy, type ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
-import type { Conditions, Grantee } from './grantee';
+import type { Grantee } from './grantee';
 import type { Key } from './key';
-import { tlsOnly } from './tls-only';
+import { policyDocument, tlsOnly, type Conditions, type Statement } from './policy';
 import { check } from './validation';
 
 export interface BucketProps {
@@ -154,17 +154,14 @@ export class Bucket extends Construct {
   }
 
   private policy(): string {
-    const writes = this.serviceWrites.map(({ service, prefix, conditions }) => ({
+    const writes = this.serviceWrites.map(({ service, prefix, conditions }): Statement => ({
       Effect: 'Allow',
       Principal: { Service: service },
       Action: 's3:PutObject',
       Resource: `${this.arn}/${prefix}*`,
       Condition: conditions,
     }));
-    return JSON.stringify({
-      Version: '2012-10-17',
-      Statement: [tlsOnly('s3:*', [this.arn, `${this.arn}/*`]), ...writes],
-    });
+    return policyDocument([tlsOnly('s3:*', [this.arn, `${this.arn}/*`]), ...writes]);
   }
 
   private keepFor({ versionDays, expireDays, infrequentAccess }: BucketProps): void {

@@ -1,9 +1,7 @@
 import { Lazy } from 'cdktf';
 import { Construct } from 'constructs';
+import { allow, policyDocument, type Conditions } from './policy';
 import { check } from './validation';
-
-/** Condition operator → condition key → values. */
-export type Conditions = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
 /** What is allowed, on what. */
 export interface Permission {
@@ -62,14 +60,11 @@ export abstract class Grantee extends Construct {
   }
 
   private policy(): string {
-    return policyDocument(merged(this.granted).map(statement));
+    const statements = merged(this.granted).map(({ actions, resources, conditions }) =>
+      allow(actions, resources, conditions),
+    );
+    return policyDocument(statements);
   }
-}
-
-/** A policy that allows what its statements say. */
-export function policyDocument(statements: readonly object[]): string {
-  const allowed = statements.map((each) => ({ Effect: 'Allow', ...each }));
-  return JSON.stringify({ Version: '2012-10-17', Statement: allowed });
 }
 
 /** What is allowed on the same resources under the same conditions, once: policies have a limited size. */
@@ -81,8 +76,4 @@ function merged(permissions: readonly Permission[]): Permission[] {
     groups.set(key, { ...permission, actions: [...actions] });
   }
   return [...groups.values()];
-}
-
-function statement({ actions, resources, conditions }: Permission): object {
-  return { Action: actions, Resource: resources, ...(conditions && { Condition: conditions }) };
 }

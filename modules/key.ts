@@ -2,8 +2,9 @@ import { KmsAlias } from '@cdktf/provider-aws/lib/kms-alias';
 import { KmsKey } from '@cdktf/provider-aws/lib/kms-key';
 import { Lazy } from 'cdktf';
 import { Construct } from 'constructs';
-import { policyDocument, type Conditions, type Grantee } from './grantee';
+import type { Grantee } from './grantee';
 import { arn, type Location } from './naming';
+import { policyDocument, type Conditions, type Statement } from './policy';
 import { check } from './validation';
 
 export interface KeyProps {
@@ -75,24 +76,27 @@ export class Key extends Construct {
 
   /** In a key's policy the resource "*" is the key itself. */
   private policy({ account, region }: Location): string {
+    const allow = (
+      Principal: Statement['Principal'],
+      Action: Statement['Action'],
+      Condition?: Conditions,
+    ): Statement => ({
+      Effect: 'Allow',
+      Principal,
+      Action,
+      Resource: '*',
+      ...(Condition && { Condition }),
+    });
     return policyDocument([
       // What roles may do is up to their own policies. Without this statement nobody could change the key any more.
-      { Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:*', Resource: '*' },
+      allow({ AWS: `arn:aws:iam::${account}:root` }, 'kms:*'),
       // What CloudWatch Logs asks for before it takes a key.
-      {
-        Principal: { Service: `logs.${region}.amazonaws.com` },
-        Action: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
-        Resource: '*',
-        Condition: {
-          ArnLike: { 'kms:EncryptionContext:aws:logs:arn': arn('logs', { account, region }, 'log-group:*') },
-        },
-      },
-      ...this.services.map(({ service, conditions }) => ({
-        Principal: { Service: service },
-        Action: [DECRYPT, ENCRYPT],
-        Resource: '*',
-        Condition: conditions,
-      })),
+      allow(
+        { Service: `logs.${region}.amazonaws.com` },
+        ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+        { ArnLike: { 'kms:EncryptionContext:aws:logs:arn': arn('logs', { account, region }, 'log-group:*') } },
+      ),
+      ...this.services.map(({ service, conditions }) => allow({ Service: service }, [DECRYPT, ENCRYPT], conditions)),
     ]);
   }
 }

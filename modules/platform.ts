@@ -195,7 +195,7 @@ export class Platform extends EnvironmentStack {
       lake: catalog.lake,
       jobs: [jobs.ingest, jobs.publish],
       backgroundJobs: [jobs.ingestFiles, jobs.snapshot, jobs.maintain, jobs.migrate],
-      measuringJobs: [jobs.ingest],
+      measuringJobs: [jobs.ingest, jobs.snapshot],
       crawler,
       sources: contracts.map(({ source }) => source),
       servingDb,
@@ -216,15 +216,12 @@ export class Platform extends EnvironmentStack {
     for (const { role } of [ingest, snapshot]) {
       for (const { connection } of sources) connection.grantConnect(role);
       pepper.grantRead(role);
+      catalog.raw.grantReadWrite(role);
       catalog.lake.grantReadWrite(role);
+      lake.tables.grantReadWrite(role, prefixes.raw, prefixes.lake);
     }
     catalog.backend.grantList(ingest.role);
-    catalog.raw.grantReadWrite(ingest.role);
-    lake.tables.grantReadWrite(ingest.role, prefixes.raw, prefixes.lake);
     snapshot.grantStart(ingest.role);
-    catalog.raw.grantRead(snapshot.role);
-    lake.tables.grantRead(snapshot.role, prefixes.raw);
-    lake.tables.grantReadWrite(snapshot.role, prefixes.lake);
 
     catalog.raw.grantRead(publish.role);
     catalog.lake.grantBrowse(publish.role);

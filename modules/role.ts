@@ -2,8 +2,9 @@ import { IamRole } from '@cdktf/provider-aws/lib/iam-role';
 import { IamRolePolicy } from '@cdktf/provider-aws/lib/iam-role-policy';
 import type { ITerraformDependable } from 'cdktf';
 import type { Construct } from 'constructs';
-import { Grantee, policyDocument } from './grantee';
+import { Grantee } from './grantee';
 import { nameRule } from './limits';
+import { policyDocument, type Statement } from './policy';
 import { checkRules } from './validation';
 
 export interface RoleProps {
@@ -27,7 +28,9 @@ export class Role extends Grantee {
     const role = new IamRole(this, 'role', {
       name: props.name,
       description: props.description,
-      assumeRolePolicy: policyDocument([{ Action: 'sts:AssumeRole', Principal: principal(props.trusts) }]),
+      assumeRolePolicy: policyDocument([
+        { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: principal(props.trusts) },
+      ]),
     });
     this.name = role.name;
     this.arn = role.arn;
@@ -38,6 +41,6 @@ export class Role extends Grantee {
   }
 }
 
-function principal(trusts: RoleProps['trusts']): object {
+function principal(trusts: RoleProps['trusts']): Statement['Principal'] {
   return 'service' in trusts ? { Service: trusts.service } : { AWS: `arn:aws:iam::${trusts.account}:root` };
 }

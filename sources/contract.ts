@@ -34,6 +34,8 @@ const tableOptions = z.strictObject({
   lakeTable: sqlName.optional(),
   /** [precision, scale] of numeric columns that have none in the source. @default [38, 9] */
   decimals: z.record(sqlName, decimal).optional(),
+  /** Keep all states that its rows had, in `<lake table>_history`. @default false */
+  history: z.boolean('true or false').optional(),
 });
 
 const selection = z.strictObject({
@@ -56,6 +58,11 @@ const schema = selection.extend({
   walBytesPerStep: z.int(wholeBytes).min(1_048_576, wholeBytes),
   /** Tables larger than this, in bytes on the source's disk, are copied by the job `snapshot` and not by `ingest`. */
   inlineSnapshotBytes: z.int(wholeBytes).min(1_048_576, wholeBytes),
+  /**
+   * How many rows of a table may have values that the lake has no place for (NaN in a decimal, an infinite time) in one
+   * run: those values go to `trackman_raw.quarantine`. More than that stop the table.
+   */
+  rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
   /** Options of single tables, by "schema.table". */
   tables: z.record(tableName, tableOptions),
   /** Which of the followed tables go to dataengineering-db. */
@@ -133,6 +140,7 @@ function resolve(contract: SourceContract, environment: Pick<Environment, 'name'
     pepperSecret: pepperSecret(environment),
     walBytesPerStep: contract.walBytesPerStep,
     inlineSnapshotBytes: contract.inlineSnapshotBytes,
+    rejectLimit: contract.rejectLimit,
     include: contract.include,
     exclude: contract.exclude,
     tables: contract.tables,
@@ -149,9 +157,12 @@ interface Use {
 function namedTables(contract: ResolvedContract): Use[] {
   const literal = contract.include.filter((pattern) => !pattern.includes('*'));
   const tables = new Set([...Object.keys(contract.tables), ...literal]);
-  return [...tables].map((qualified) => {
+  return [...tables].flatMap((qualified) => {
     const [schema, table] = qualified.split('.') as [string, string];
-    return { of: `${contract.source} ${qualified}`, name: lakeTableName(contract, schema, table) };
+    const name = lakeTableName(contract, schema, table);
+    const of = `${contract.source} ${qualified}`;
+    const history = { of: `the history of ${of}`, name: `${name}_history` };
+    return contract.tables[qualified]?.history ? [{ of, name }, history] : [{ of, name }];
   });
 }
 

@@ -9,10 +9,11 @@ export const trackmanBackend: SourceContract = {
   slot: 'trackman',
   walBytesPerStep: 1024 ** 3,
   inlineSnapshotBytes: 1024 ** 3,
+  rejectLimit: 100,
   include: ['public.*'],
   exclude: [],
   tables: {
-    'public.players': { pii: { name: 'hash', email: 'drop' } },
+    'public.players': { pii: { name: 'hash', email: 'drop' }, history: true },
     'public.shots': { partitionBy: ['month(hit_at)'] },
   },
   serving: { include: ['public.*'], exclude: [] },

@@ -16,7 +16,7 @@ import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient 
 import { Command } from 'commander';
 import type { Environment } from '../../envs/environment';
 import { accessStackName, servingCaParameter, stateBucket } from '../../modules/naming';
-import { tlsOnly } from '../../modules/tls-only';
+import { policyDocument, tlsOnly } from '../../modules/policy';
 import { requireAccount } from '../aws/account';
 import { environmentArgument } from '../environment-argument';
 import { InputError } from '../errors';
@@ -135,7 +135,7 @@ async function bucketExists(s3: S3Client, Bucket: string, ExpectedBucketOwner: s
 
 function policy(bucket: string): string {
   const arn = `arn:aws:s3:::${bucket}`;
-  return JSON.stringify({ Version: '2012-10-17', Statement: [tlsOnly('s3:*', [arn, `${arn}/*`])] });
+  return policyDocument([tlsOnly('s3:*', [arn, `${arn}/*`])]);
 }
 
 async function ensureServingCa(environment: Environment, pem: string | undefined): Promise<string> {

@@ -18,8 +18,12 @@ export interface Freshness {
 export interface Bookmark {
   readonly table: string;
   readonly source: string;
+  /** Number of the source's history: it rises when the log had to be followed anew. Positions compare within one. */
+  readonly history: number;
   /** LSN of the source's log up to which the table holds every change. */
   readonly position: string;
+  /** The table is a copy to which the changes since are still to be applied. */
+  readonly isCatchingUp: boolean;
   /** Null while a table holds its first copy only. */
   readonly committedAt: string | null;
   /** Null for the change log, and before a table's first publication. */
@@ -67,10 +71,40 @@ function bookmarksOf({ name, properties }: IcebergTable): Bookmark[] {
   return Object.entries(properties)
     .filter(([property]) => property.startsWith(BOOKMARK))
     .map(([property, text]) => {
-      const { position, committedAt } = JSON.parse(text) as { position: string; committedAt: string | null };
-      const frontier = properties[FRONTIER] ?? null;
-      return { table: name, source: property.slice(BOOKMARK.length), position, committedAt, frontier };
+      const { history, position, snapshot, committedAt } = JSON.parse(text) as BookmarkProperty;
+      return {
+        table: name,
+        source: property.slice(BOOKMARK.length),
+        history,
+        position,
+        isCatchingUp: snapshot !== undefined,
+        committedAt,
+        frontier: properties[FRONTIER] ?? null,
+      };
     });
+}
+
+/** As the jobs write it: glue-jobs/trackman/bookmark.py. */
+interface BookmarkProperty {
+  readonly history: number;
+  readonly position: string;
+  readonly snapshot?: object;
+  readonly committedAt: string | null;
+}
+
+/** What must never be: tables that are ahead of the change log from which they are made. */
+export function aheadOfChangeLog(bookmarks: readonly Bookmark[]): Bookmark[] {
+  const logs = new Map(bookmarks.filter(({ table }) => table === CHANGE_LOG).map((log) => [log.source, log]));
+  return bookmarks.filter(({ source, history, position }) => {
+    const log = logs.get(source);
+    return log === undefined || history > log.history || (history === log.history && lsn(position) > lsn(log.position));
+  });
+}
+
+/** The number that an LSN such as 16/B374D848 is. */
+function lsn(text: string): bigint {
+  const [high, low] = text.split('/') as [string, string];
+  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }
 
 async function servingFrontier(environment: Environment): Promise<string | null> {

@@ -83,6 +83,11 @@ class ServerIdentity:
         return cls(**json.loads(text))
 
 
+def parse_time(text: str) -> datetime:
+    """Of what `format_time` wrote; in UTC, without saying so."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
 def format_time(time: datetime) -> str:
     """ISO 8601 in UTC, to the microsecond."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -40,6 +40,8 @@ class TableOptions:
     lake_table: str | None = None
     decimals: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """(precision, scale) of numeric columns that declare none, or that are wanted otherwise."""
+    history: bool = False
+    """All states that its rows had are kept beside it."""
 
     def columns_with(self, rule: str) -> frozenset[str]:
         return frozenset(column for column, its_rule in self.pii.items() if its_rule == rule)
@@ -72,6 +74,8 @@ class Contract:
     wal_bytes_per_step: int
     inline_snapshot_bytes: int
     """Larger tables are copied by the job snapshot, not by ingest."""
+    reject_limit: int
+    """Most rows of a table that a run sets aside values of."""
     selection: Selection
     tables: Mapping[TableName, TableOptions]
     serving: Selection
@@ -127,6 +131,7 @@ def _contract(reader: _Reader) -> Contract:
         pepper_secret=reader.take("pepperSecret", str),
         wal_bytes_per_step=reader.take("walBytesPerStep", int),
         inline_snapshot_bytes=reader.take("inlineSnapshotBytes", int),
+        reject_limit=reader.take("rejectLimit", int),
         selection=Selection(tuple(reader.take("include", list)), tuple(reader.take("exclude", list, []))),
         tables={
             parse_table_name(name, reader.path): _table_options(_Reader(options, f"{reader.path}.tables.{name}"))
@@ -161,6 +166,7 @@ def _table_options(reader: _Reader) -> TableOptions:
         partition_by=tuple(reader.take("partitionBy", list, [])),
         lake_table=reader.take("lakeTable", str, "") or None,
         decimals={column: tuple(shape) for column, shape in reader.take("decimals", dict, {}).items()},
+        history=reader.take("history", bool, False),
     )
     for column, rule in options.pii.items():
         if rule not in PII_RULES:

@@ -21,6 +21,7 @@ from trackman.lake_table import DEFINITION, Drift, LakeTable, compare, describe
 from trackman.partitioning import PartitionField
 from trackman.pii import contract_pepper
 from trackman.postgres import Server
+from trackman.quarantine import check_rejects, quarantine
 from trackman.reports import TableReport
 from trackman.snapshot import CopiedRange, copy_ranges, exported_snapshot, plan_copy
 from trackman.source import Source, source_server
@@ -36,6 +37,7 @@ class Copier:
         self,
         spark: SparkSession,
         contract: Contract,
+        raw_database: str,
         lake_database: str,
         run_id: str,
         pepper: bytes | None,
@@ -44,6 +46,7 @@ class Copier:
         self._spark = spark
         self._catalog = IcebergCatalog(spark)
         self._contract = contract
+        self._raw_database = raw_database
         self._lake_database = lake_database
         self._run_id = run_id
         self._pepper = pepper
@@ -98,7 +101,14 @@ class Copier:
                 print(f"{source_table.name}: {reasons[source_table.name]}, copying it", flush=True)
                 drafts[source_table.name] = draft
                 ranges_of_all += plan_copy(
-                    connection, server, snapshot, source_table, draft.table, draft.layout, self._pepper
+                    connection,
+                    server,
+                    snapshot,
+                    source_table,
+                    draft.table,
+                    draft.layout,
+                    self._pepper,
+                    self._contract.reject_limit,
                 )
             copied = copy_ranges(self._spark.sparkContext, ranges_of_all)
         self._checkpoint("copies written")
@@ -136,6 +146,12 @@ class Copier:
         error = next((part.error for part in ranges if part.error), None)
         if error:
             return TableReport(str(name), error=error)
+        rejected = [row for part in ranges for row in part.rejected]
+        try:
+            check_rejects(name, len(rejected), self._contract.reject_limit)
+        except TableError as error:
+            return TableReport(str(name), error=str(error))
+        quarantine(self._spark, self._raw_database, self._contract.source, name, rejected, self._run_id)
         files = [file for part in ranges for file in part.files]
         properties = {
             DEFINITION: draft.table.to_json(),
@@ -151,7 +167,8 @@ class Copier:
                     return TableReport(str(name), error=str(error))
         self._checkpoint(f"copied {name}")
         rows = sum(file.rows for file in files)
-        return TableReport(str(name), read=rows, inserted=rows)
+        size = sum(file.bytes for file in files)
+        return TableReport(str(name), read=rows, inserted=rows, quarantined=len(rejected), bytes=size)
 
 
 def copy_by_itself(
@@ -178,7 +195,7 @@ def copy_by_itself(
         _, refused = source.tables([name])
     if refused:
         return TableReport(str(name), error=refused[name])
-    copier = Copier(spark, contract, lake_database, run_id, contract_pepper(contract), checkpoint)
+    copier = Copier(spark, contract, raw_database, lake_database, run_id, contract_pepper(contract), checkpoint)
     [report] = copier.copy(server, {name: "was handed over"}, Bookmark.from_json(followed).history)
     return report
 

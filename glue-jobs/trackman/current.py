@@ -7,16 +7,17 @@ column is its value; a column that was never sent (an unchanged large value) kee
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, IntegerType, LongType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, DateType, IntegerType, LongType, StringType, StructField, StructType
 
-from trackman.lake_table import LakeTable
+from trackman.lake_table import LakeTable, Rejected
 from trackman.pending import Summary, new_key, old_key
+from trackman.quarantine import RejectedRow, check_rejects
 
 Stay = Row
 # Types of key columns by whose least and greatest value the target's files are told apart.
@@ -30,15 +31,19 @@ def apply_changes(
     table: LakeTable,
     target: StructType,
     arrow: pa.Schema,
+    reject_limit: int,
 ) -> "Merged":
-    """Apply a table's pending changes to a branch of it, whose Spark and Arrow schemas are given."""
+    """Apply a table's pending changes to a branch of it, whose Spark and Arrow schemas are given.
+
+    Raises TableError when more than `reject_limit` rows have a value that the table has no place for.
+    """
     if summary.truncated_at:
         changes.sparkSession.sql(f"delete from {branch}")
         lsn, ordinal = summary.truncated_at
         is_later_in_transaction = (F.col("commit_lsn") == lsn) & (F.col("ordinal") > ordinal)
         changes = changes.where((F.col("commit_lsn") > lsn) | is_later_in_transaction)
     lives = fold(changes, table.key, [column.name for column in table.columns], summary.may_move)
-    return merge(typed(lives, table, target, arrow), branch, table)
+    return merge(typed(lives, table, target, arrow, reject_limit), branch, table, reject_limit)
 
 
 def fold(changes: DataFrame, key: Sequence[str], columns: Sequence[str], may_move: bool) -> DataFrame:
@@ -48,8 +53,7 @@ def fold(changes: DataFrame, key: Sequence[str], columns: Sequence[str], may_mov
     it began with an insert; `deleted`; `values` and `sent`, structs with each column's last value and whether any was
     sent. All values are text. `may_move` says that keys may have changed.
     """
-    stays = _stays(changes, key)
-    stays = _join_moved(stays) if may_move else stays.withColumn("life", F.col("stay"))
+    stays = lives_of(changes, key, may_move)
     position = F.when(F.col("has_image"), F.col("position"))
 
     def sent(column: str) -> Column:
@@ -79,6 +83,13 @@ def fold(changes: DataFrame, key: Sequence[str], columns: Sequence[str], may_mov
     )
 
 
+def lives_of(changes: DataFrame, key: Sequence[str], may_move: bool) -> DataFrame:
+    """Each change at each key that it concerns, with the life that it is part of: `life`, a struct of the key and the
+    number of arrivals there at which it began. A change without `has_image` is of a row on its way to another key."""
+    stays = _stays(changes, key)
+    return _join_moved(stays) if may_move else stays.withColumn("life", F.col("stay"))
+
+
 def _stays(changes: DataFrame, key: Sequence[str]) -> DataFrame:
     """Each change at each key that it concerns, with the stay there that it belongs to.
 
@@ -97,8 +108,12 @@ def _stays(changes: DataFrame, key: Sequence[str]) -> DataFrame:
         is_update & (old != new), F.array(visit(old, False, has_image=False), visit(new, True, has_image=True))
     ).otherwise(F.array(visit(old, is_insert, has_image=True)))
     visited = changes.select(
-        F.struct("commit_lsn", "ordinal").alias("position"), "op", "after", F.explode(visits).alias("visit")
-    ).select("position", "op", "after", "visit.*")
+        F.struct("commit_lsn", "ordinal").alias("position"),
+        "committed_at",
+        "op",
+        "after",
+        F.explode(visits).alias("visit"),
+    ).select("position", "committed_at", "op", "after", "visit.*")
     at_key = Window.partitionBy("key")
     arrivals = F.sum("arrives").over(at_key.orderBy("position"))
     return (
@@ -147,8 +162,21 @@ def follow_moves(moves: Sequence[tuple[Stay, Stay]]) -> dict[Stay, Stay]:
     return first
 
 
-def typed(lives: DataFrame, table: LakeTable, target: StructType, arrow: pa.Schema) -> DataFrame:
-    """Folded lives with their values in the types of the lake table, whose Spark and Arrow schemas are given."""
+_REJECTED = StructType([StructField(name, StringType()) for name in Rejected._fields])
+
+
+def typed(
+    lives: DataFrame,
+    table: LakeTable,
+    target: StructType,
+    arrow: pa.Schema,
+    reject_limit: int,
+    keep: Sequence[str] = (),
+) -> DataFrame:
+    """Folded lives with their values in the types of the lake table, whose Spark and Arrow schemas are given.
+
+    A value without a place there is null, and told in the column `rejected`. Columns of `keep` stay as they are.
+    """
     fields = {field.name: field for field in target}
     schema = StructType(
         [
@@ -157,18 +185,23 @@ def typed(lives: DataFrame, table: LakeTable, target: StructType, arrow: pa.Sche
             lives.schema["deleted"],
             StructField("values", StructType([fields[column.name] for column in table.columns])),
             lives.schema["sent"],
+            StructField("rejected", ArrayType(_REJECTED)),
+            *[lives.schema[name] for name in keep],
         ]
     )
 
     def convert(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
+            values, rejected = table.convert_or_reject(_columns(batch["values"]), arrow, reject_limit)
             yield pa.RecordBatch.from_arrays(
                 [
                     convert_struct(batch["origin"], table, arrow),
                     batch["is_new"],
                     batch["deleted"],
-                    convert_struct(batch["values"], table, arrow),
+                    _struct(values),
                     batch["sent"],
+                    _told(rejected, len(batch)),
+                    *[batch[name] for name in keep],
                 ],
                 schema.names,
             )
@@ -176,13 +209,22 @@ def typed(lives: DataFrame, table: LakeTable, target: StructType, arrow: pa.Sche
     return lives.mapInArrow(convert, schema)
 
 
+def _told(rejected: Mapping[int, Sequence[Rejected]], rows: int) -> pa.ListArray:
+    lists = [[each._asdict() for each in rejected[row]] if row in rejected else None for row in range(rows)]
+    return pa.array(lists, pa.list_(pa.struct([(name, pa.string()) for name in Rejected._fields])))
+
+
 def convert_struct(texts: pa.StructArray, table: LakeTable, arrow: pa.Schema) -> pa.StructArray:
     """A struct of some of the table's columns, from text to the table's types. The key's columns are among them."""
-    names = [field.name for field in texts.type]
-    columns = dict(zip(names, texts.flatten(), strict=True))
-    key = [columns[name] for name in table.key]
-    converted = [table.convert(table.column(name), columns[name], arrow.field(name).type, key) for name in names]
-    return pa.StructArray.from_arrays(converted, names)
+    return _struct(table.convert(_columns(texts), arrow))
+
+
+def _columns(struct: pa.StructArray) -> dict[str, pa.Array]:
+    return dict(zip([field.name for field in struct.type], struct.flatten(), strict=True))
+
+
+def _struct(columns: dict[str, pa.Array]) -> pa.StructArray:
+    return pa.StructArray.from_arrays(list(columns.values()), list(columns))
 
 
 @dataclass(frozen=True)
@@ -192,9 +234,10 @@ class Merged:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    rejected: tuple[RejectedRow, ...] = ()
 
 
-def merge(lives: DataFrame, branch: str, table: LakeTable) -> Merged:
+def merge(lives: DataFrame, branch: str, table: LakeTable, reject_limit: int) -> Merged:
     """Apply typed lives to a branch of the current table."""
     lives = lives.persist()
     try:
@@ -204,16 +247,25 @@ def merge(lives: DataFrame, branch: str, table: LakeTable) -> Merged:
             F.count_if(survives & is_new).alias("inserted"),
             F.count_if(survives & ~is_new).alias("updated"),
             F.count_if(F.col("deleted") & ~is_new).alias("deleted"),
+            F.count_if(survives & F.col("rejected").isNotNull()).alias("rejected"),
             *[F.min(F.col("origin")[name]).alias(f"low{i}") for i, name in enumerate(bounded)],
             *[F.max(F.col("origin")[name]).alias(f"high{i}") for i, name in enumerate(bounded)],
         ).first()
+        check_rejects(table.name, totals["rejected"], reject_limit)
         bounds = {name: totals[name] for name in totals.asDict() if name.startswith(("low", "high"))}
         lives.createOrReplaceTempView(view := f"lives_{uuid.uuid4().hex}")
         lives.sparkSession.sql(_merge_statement(branch, view, table, bounded), bounds)
         lives.sparkSession.catalog.dropTempView(view)
-        return Merged(totals["inserted"], totals["updated"], totals["deleted"])
+        rejected = _rejected_rows(lives.where(survives), table) if totals["rejected"] else ()
+        return Merged(totals["inserted"], totals["updated"], totals["deleted"], rejected)
     finally:
         lives.unpersist()
+
+
+def _rejected_rows(lives: DataFrame, table: LakeTable) -> tuple[RejectedRow, ...]:
+    key = F.struct(*[F.col("values")[name].cast("string").alias(name) for name in table.key])
+    rows = lives.where(F.col("rejected").isNotNull()).select(key.alias("key"), "rejected").collect()
+    return tuple(RejectedRow(row.key.asDict(), tuple(Rejected(*each) for each in row.rejected)) for row in rows)
 
 
 def _merge_statement(branch: str, view: str, table: LakeTable, bounded: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ class DataFile(NamedTuple):
     partition: tuple[str, ...]
     """Values of the table's partition fields, in the text that Iceberg reads."""
     rows: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class DataFileWriter:
             location = f"{self._layout.location}/data/{file.path.name}"
             file.close()
             aws.upload(file.path, location)
-            files.append(DataFile(location, file.partition, file.rows))
+            files.append(DataFile(location, file.partition, file.rows, file.path.stat().st_size))
             file.path.unlink()
         self._open.clear()
         return files

@@ -115,6 +115,11 @@ class IcebergTable:
         return self._table.currentSnapshot().snapshotId()
 
     @property
+    def added_bytes(self) -> int:
+        """Of the files that main's last commit added."""
+        return int(self._table.currentSnapshot().summary().get("added-files-size") or 0)
+
+    @property
     def layout(self) -> Layout:
         return _layout(self._jvm, self._table)
 
@@ -160,15 +165,12 @@ class IcebergTable:
             _set_properties(transaction, properties)
             transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
             transaction.commitTransaction()
+        self._table.refresh()
 
-    def add_columns(self, columns: Iterable[ColumnDefinition], properties: Mapping[str, str]) -> None:
-        """Add columns and set properties with them."""
-        parsed = self._jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps(iceberg_schema(columns)))
+    def evolve(self, columns: Iterable[ColumnDefinition], drop: Collection[str], properties: Mapping[str, str]) -> None:
+        """Add columns or widen them, drop others, and set properties with that. Columns of neither stay."""
         transaction = self._table.newTransaction()
-        update = transaction.updateSchema()
-        for column in parsed.columns():
-            update.addColumn(column.name(), column.type(), column.doc())
-        update.commit()
+        _evolve(self._jvm, transaction, iceberg_schema(columns), drop)
         _set_properties(transaction, properties)
         with _refused_to_rivals(self.name):
             transaction.commitTransaction()
@@ -184,7 +186,7 @@ class Replacement:
         self._drop = drop
         self._replaced_schema = table.java.schema().schemaId()
         draft = table.java.newTransaction()
-        self._evolve(draft)
+        _evolve(jvm, draft, self._columns, drop)
         self.layout = _layout(jvm, draft.table())
         """Of the files that `publish` takes."""
 
@@ -204,7 +206,7 @@ class Replacement:
         branch = _branch(run_id)
         transaction = java.newTransaction()
         with _refused_to_rivals(self._table.name):
-            self._evolve(transaction)
+            _evolve(self._jvm, transaction, self._columns, self._drop)
             overwrite = transaction.newOverwrite().toBranch(branch)
             overwrite.overwriteByRowFilter(self._jvm.org.apache.iceberg.expressions.Expressions.alwaysTrue())
             _add_files(self._jvm, transaction.table(), overwrite.addFile, files)
@@ -212,27 +214,6 @@ class Replacement:
             _set_properties(transaction, properties)
             transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
             transaction.commitTransaction()
-
-    def _evolve(self, transaction: JavaObject) -> None:
-        """Widens columns where Iceberg can, and puts others in the place of those that it cannot widen."""
-        present = transaction.table().schema()
-        types = {field["name"]: field["type"] for field in _schema_json(self._jvm, present)["fields"]}
-        wanted = self._jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps(self._columns))
-        update = transaction.updateSchema()
-        for name in self._drop:
-            if name in types:
-                update.deleteColumn(name)
-        for field, column in zip(self._columns["fields"], wanted.columns(), strict=True):
-            name = field["name"]
-            if name in types and is_promotion(without_ids(types[name]), without_ids(field["type"])):
-                if types[name] != field["type"] and isinstance(field["type"], str):
-                    update.updateColumn(name, column.type())
-                update.updateColumnDoc(name, column.doc())
-                continue
-            if name in types:
-                update.deleteColumn(name)
-            update.addColumn(name, column.type(), column.doc())
-        update.commit()
 
 
 class NewTable:
@@ -271,6 +252,28 @@ def _layout(jvm: JVMView, table: JavaObject) -> Layout:
     names = {field["id"]: field["name"] for field in schema["fields"]}
     fields = [PartitionField(str(field.transform()), names[field.sourceId()]) for field in table.spec().fields()]
     return Layout(table.location(), arrow_schema(schema), fields)
+
+
+def _evolve(jvm: JVMView, transaction: JavaObject, columns: dict[str, Any], drop: Collection[str]) -> None:
+    """Widens columns where Iceberg can, and puts others in the place of those that it cannot widen."""
+    present = transaction.table().schema()
+    types = {field["name"]: field["type"] for field in _schema_json(jvm, present)["fields"]}
+    wanted = jvm.org.apache.iceberg.SchemaParser.fromJson(json.dumps(columns))
+    update = transaction.updateSchema()
+    for name in drop:
+        if name in types:
+            update.deleteColumn(name)
+    for field, column in zip(columns["fields"], wanted.columns(), strict=True):
+        name = field["name"]
+        if name in types and is_promotion(without_ids(types[name]), without_ids(field["type"])):
+            if types[name] != field["type"] and isinstance(field["type"], str):
+                update.updateColumn(name, column.type())
+            update.updateColumnDoc(name, column.doc())
+            continue
+        if name in types:
+            update.deleteColumn(name)
+        update.addColumn(name, column.type(), column.doc())
+    update.commit()
 
 
 def _schema_json(jvm: JVMView, schema: JavaObject) -> dict[str, Any]:

@@ -8,7 +8,7 @@ own bookmark. A table that fails does not stop the others.
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -22,12 +22,14 @@ from trackman.copying import Copier, Standing
 from trackman.current import Merged, apply_changes
 from trackman.discovery import discover_tables
 from trackman.errors import JobError, RivalRunError, TableError
+from trackman.history import Histories
 from trackman.iceberg import IcebergCatalog, IcebergTable
 from trackman.lake_table import DEFINITION, LakeTable
 from trackman.metrics import Measure, nowhere
 from trackman.pending import NOTHING, Span, Summary, read_log, summarize
 from trackman.pii import contract_pepper
 from trackman.postgres import Server
+from trackman.quarantine import quarantine
 from trackman.reports import TableReport, by_table
 from trackman.source import Barrier, Source, source_server
 from trackman.source_tables import SourceTable
@@ -75,7 +77,8 @@ class Ingestion:
         self._measure = measure
         self._bookmark_property = bookmark_property(contract.source)
         self._pepper = contract_pepper(contract)
-        self._copier = Copier(spark, contract, lake_database, run_id, self._pepper, checkpoint)
+        self._histories = Histories(spark, contract, lake_database, run_id, checkpoint)
+        self._copier = Copier(spark, contract, raw_database, lake_database, run_id, self._pepper, checkpoint)
 
     def run(self) -> list[TableReport]:
         """Bring the change log and the current tables up to the source's present; the reports tell what failed."""
@@ -96,6 +99,7 @@ class Ingestion:
             known, _ = source.tables(names)
             copied = self._copy(server, known.values(), bookmark.history)
 
+            self._barrier_set = time.monotonic()
             barrier = source.set_barrier(self._run_id)
             self._checkpoint("barrier set")
             drain = Drain(log, source, server, contract, self._pepper, self._run_id, self._checkpoint)
@@ -167,7 +171,19 @@ class Ingestion:
                 report = TableReport(str(name), error=_reason(error))
             reports.append(replace(report, seconds=time.monotonic() - started))
             print(f"{name}: {report.error or f'applied {report.read} changes'}", flush=True)
+            if report.frontier and self._contract.options(name).history:
+                reports.append(self._follow_history(name, changes))
         return reports
+
+    def _follow_history(self, name: TableName, changes: DataFrame) -> TableReport:
+        """Of a table that was just published."""
+        started = time.monotonic()
+        current = self._copier.find(name)
+        try:
+            report = self._histories.follow(current, LakeTable.from_json(current.properties[DEFINITION]), changes)
+        except _FAILURES as error:
+            report = TableReport(f"{name} (history)", error=_reason(error))
+        return replace(report, seconds=time.monotonic() - started)
 
     def _follow_again(
         self, source_table: SourceTable, changes: DataFrame, reached: Drained, barrier: Barrier
@@ -188,8 +204,22 @@ class Ingestion:
         self, table: "_CurrentTable", changes: DataFrame, summary: Summary, reached: Drained, barrier: Barrier
     ) -> TableReport:
         merged = self._merge(table, self._span(table, reached).of(changes), summary)
-        self._publish(table, reached.bookmark, barrier)
-        return TableReport(str(table.definition.name), summary.changes, **asdict(merged))
+        name = table.definition.name
+        quarantine(self._spark, self._raw_database, self._contract.source, name, merged.rejected, self._run_id)
+        if merged.rejected:
+            self._checkpoint(f"quarantined {name}")
+        frontier = self._publish(table, reached.bookmark, barrier)
+        return TableReport(
+            str(name),
+            summary.changes,
+            merged.inserted,
+            merged.updated,
+            merged.deleted,
+            quarantined=len(merged.rejected),
+            bytes=table.iceberg.added_bytes if summary.changes else 0,
+            frontier=frontier,
+            lag_seconds=frontier and round(time.monotonic() - self._barrier_set, 3),
+        )
 
     def _span(self, table: "_CurrentTable", reached: Drained) -> Span:
         return Span(table.definition.name, table.bookmark, reached.bookmark.position)
@@ -198,8 +228,8 @@ class Ingestion:
         """The current table, with what of the source's definition can be followed."""
         definition = standing.drift.followed(standing.stored)
         if definition != standing.stored:
-            columns = [column.iceberg for column in standing.drift.added]
-            standing.table.add_columns(columns, {DEFINITION: definition.to_json()})
+            columns = [column.iceberg for column in definition.columns]
+            standing.table.evolve(columns, (), {DEFINITION: definition.to_json()})
             self._checkpoint(f"definition followed {definition.name}")
         return _CurrentTable(standing.table, definition, standing.bookmark)
 
@@ -208,17 +238,28 @@ class Ingestion:
             return Merged()
         branch = table.iceberg.branch(self._run_id)
         target = self._spark.table(table.iceberg.spark_name).schema
-        merged = apply_changes(changes, summary, branch, table.definition, target, table.iceberg.layout.schema)
+        merged = apply_changes(
+            changes,
+            summary,
+            branch,
+            table.definition,
+            target,
+            table.iceberg.layout.schema,
+            self._contract.reject_limit,
+        )
         self._checkpoint(f"branch written {table.definition.name}")
         return merged
 
-    def _publish(self, table: "_CurrentTable", reached: Bookmark, barrier: Barrier) -> None:
+    def _publish(self, table: "_CurrentTable", reached: Bookmark, barrier: Barrier) -> str | None:
+        """The new frontier; None while the table is catching up with its copy."""
         moved = table.bookmark.moved_to(reached)
         properties = {self._bookmark_property: moved.to_json()}
-        if moved.snapshot is None:
-            properties[FRONTIER] = format_time(barrier.clock)
+        frontier = None if moved.snapshot else format_time(barrier.clock)
+        if frontier:
+            properties[FRONTIER] = frontier
         table.iceberg.publish(self._run_id, {self._bookmark_property: table.bookmark.to_json()}, properties)
         self._checkpoint(f"published {table.definition.name}")
+        return frontier
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """What a lake table was made from: stored as a property of the table, compared with the source before each run."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -18,7 +18,7 @@ from trackman.column_types import (
 from trackman.contract import TableName, TableOptions
 from trackman.errors import TableError
 from trackman.source_tables import SourceColumn, SourceTable
-from trackman.values import UnrepresentableValueError, from_text
+from trackman.values import UnrepresentableValueError, from_text_or_null
 
 DEFINITION = "trackman.table"
 
@@ -54,6 +54,15 @@ class LakeColumn:
         return self.name, iceberg_type(self.type, self.decimal), _joined(self.comment, type_note(self.type))
 
 
+class Rejected(NamedTuple):
+    """A value that the lake's column has no place for."""
+
+    column: str
+    value: str
+    """As the source has it."""
+    reason: str
+
+
 @dataclass(frozen=True)
 class LakeTable:
     """A table of the source as the lake keeps it."""
@@ -69,18 +78,42 @@ class LakeTable:
     leaves: dict[int, int]
     """`oid` → `relfilenode` of what its rows lie in: itself, or its partitions."""
 
-    def convert(
-        self, column: LakeColumn, texts: pa.StringArray, target: pa.DataType, key: Sequence[pa.Array]
-    ) -> pa.Array:
-        """A column's values in the lake's type. Raises TableError for a value that it has no place for, naming the row
-        by its values in `key`."""
-        if column.hashed:
-            return texts
-        try:
-            return from_text(texts, column.type, target)
-        except UnrepresentableValueError as error:
-            row = ", ".join(f"{name} = {values[error.row]}" for name, values in zip(self.key, key, strict=True))
-            raise TableError(f"{self.name}.{column.name}, row {row}: {error}") from error
+    def convert(self, texts: Mapping[str, pa.Array], schema: pa.Schema) -> dict[str, pa.Array]:
+        """Columns in the lake's types, which `schema` names. Those that are no text have them already, or nearly.
+
+        Raises TableError for the first value that has no place there, naming its row.
+        """
+        values, _ = self._convert(texts, schema, 0)
+        return values
+
+    def convert_or_reject(
+        self, texts: Mapping[str, pa.Array], schema: pa.Schema, limit: int
+    ) -> tuple[dict[str, pa.Array], dict[int, list["Rejected"]]]:
+        """As `convert`, with null in the place of values without one, which are told by row.
+
+        A key's value cannot be left out. Raises TableError for that, and for more than `limit` values of a column.
+        """
+        return self._convert(texts, schema, limit)
+
+    def _convert(
+        self, texts: Mapping[str, pa.Array], schema: pa.Schema, limit: int
+    ) -> tuple[dict[str, pa.Array], dict[int, list["Rejected"]]]:
+        converted: dict[str, pa.Array] = {}
+        rejected: dict[int, list[Rejected]] = {}
+        for name, values in texts.items():
+            column, target = self.column(name), schema.field(name).type
+            if column.hashed or not pa.types.is_string(values.type):
+                converted[name] = values.cast(target)
+                continue
+            try:
+                allowed = 0 if name in self.key else limit
+                converted[name], errors = from_text_or_null(values, column.type, target, allowed)
+            except UnrepresentableValueError as error:
+                row = ", ".join(f"{key} = {texts[key][error.row]}" for key in self.key)
+                raise TableError(f"{self.name}.{name}, row {row}: {error}") from error
+            for row, error in errors.items():
+                rejected.setdefault(row, []).append(Rejected(name, error.text, f"has no place in {target}"))
+        return converted, rejected
 
     def column(self, name: str) -> LakeColumn:
         return next(column for column in self.columns if column.name == name)

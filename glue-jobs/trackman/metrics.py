@@ -7,6 +7,7 @@ from typing import Any
 from trackman import aws
 
 NAMESPACE = "Trackman"
+_MOST_A_REQUEST = 1000
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ Measure = Callable[[Sequence[Measurement]], None]
 
 def to_cloudwatch(measurements: Sequence[Measurement]) -> None:
     """Sends measurements; none, none."""
-    if measurements:
-        data = [measurement.as_datum() for measurement in measurements]
+    for start in range(0, len(measurements), _MOST_A_REQUEST):
+        data = [measurement.as_datum() for measurement in measurements[start : start + _MOST_A_REQUEST]]
         aws.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
 

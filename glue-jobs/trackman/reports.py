@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from trackman.metrics import Measurement
+
 
 @dataclass(frozen=True)
 class TableReport:
@@ -14,7 +16,15 @@ class TableReport:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    quarantined: int = 0
+    """Rows with values that the lake's table has no place for."""
+    bytes: int = 0
+    """Of the files that were written."""
     seconds: float = 0.0
+    frontier: str | None = None
+    """The source's clock up to which the table is complete, once the run published it (ISO 8601, UTC)."""
+    lag_seconds: float | None = None
+    """How old the frontier was when it was published."""
     waiting: str | None = None
     """Why the table is left as it is until a later run. Its changes wait in the change log."""
     error: str | None = None
@@ -27,10 +37,30 @@ class TableReport:
             self.inserted + later.inserted,
             self.updated + later.updated,
             self.deleted + later.deleted,
+            self.quarantined + later.quarantined,
+            self.bytes + later.bytes,
             round(self.seconds + later.seconds, 3),
+            later.frontier,
+            later.lag_seconds,
             later.waiting,
             later.error,
         )
+
+    def measurements(self, source: str) -> list[Measurement]:
+        """For CloudWatch."""
+        counted = {
+            "RowsRead": self.read,
+            "RowsInserted": self.inserted,
+            "RowsUpdated": self.updated,
+            "RowsDeleted": self.deleted,
+            "RowsQuarantined": self.quarantined,
+        }
+        dimensions = {"Source": source, "Table": self.table}
+        measured = [Measurement(metric, value, "Count", dimensions) for metric, value in counted.items()]
+        measured.append(Measurement("BytesWritten", self.bytes, "Bytes", dimensions))
+        if self.lag_seconds is not None:
+            measured.append(Measurement("PublicationLag", self.lag_seconds, "Seconds", dimensions))
+        return measured
 
 
 def by_table(reports: Iterable[TableReport]) -> list[TableReport]:

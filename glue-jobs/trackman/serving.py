@@ -96,20 +96,17 @@ class ServingReport:
 
 
 def served_tables(catalog: IcebergCatalog, contracts: Sequence[Contract], lake_database: str) -> list[ServedTable]:
-    """The current tables that the contracts serve, but for those whose copy was not caught up with yet: they are not of
-    one moment with the others."""
+    """The current tables that the contracts serve, but for those whose copy was not caught up with yet."""
     by_source = {contract.source: contract for contract in contracts}
     served = []
     for iceberg in catalog.tables(lake_database):
         properties = iceberg.properties
-        if DEFINITION not in properties:
+        if DEFINITION not in properties or FRONTIER not in properties:
             continue
         definition = LakeTable.from_json(properties[DEFINITION])
         contract = by_source.get(definition.source)
-        if contract is None or not contract.serves(definition.name):
-            continue
         bookmark = Bookmark.from_json(properties[bookmark_property(definition.source)])
-        if bookmark.snapshot is not None:
+        if contract is None or not contract.serves(definition.name) or bookmark.snapshot:
             continue
         served.append(
             ServedTable(

@@ -17,6 +17,7 @@ from trackman.lake_table import LakeColumn, LakeTable
 from trackman.lsn import parse_lsn
 from trackman.pii import hash_texts
 from trackman.postgres import Server, identifier, literal
+from trackman.quarantine import RejectedRow, check_rejects
 from trackman.source_tables import SourceTable
 
 _BLOCKS_PER_RANGE = 8192  # 64 MiB of 8 KiB blocks
@@ -63,11 +64,13 @@ class RangeCopy:
     table: LakeTable
     layout: Layout
     pepper: bytes | None = field(repr=False)
+    reject_limit: int
 
 
 class CopiedRange(NamedTuple):
     table: TableName
     files: list[DataFile]
+    rejected: list[RejectedRow]
     error: str | None
     """What kept the table from being copied. Other tables' ranges go on."""
 
@@ -80,6 +83,7 @@ def plan_copy(
     table: LakeTable,
     layout: Layout,
     pepper: bytes | None,
+    reject_limit: int,
 ) -> list[RangeCopy]:
     """The ranges of a table, of all its partitions when it has some."""
     outputs = {column.name: column.output for column in source_table.columns}
@@ -88,7 +92,7 @@ def plan_copy(
     for schema, name, blocks in connection.run(_LEAVES, oid=table.oid):
         for condition in _block_ranges(blocks):
             query = f"select {select} from only {identifier(schema, name)} where {condition}"
-            copies.append(RangeCopy(server, snapshot.name, query, table, layout, pepper))
+            copies.append(RangeCopy(server, snapshot.name, query, table, layout, pepper, reject_limit))
     return copies
 
 
@@ -116,13 +120,15 @@ def copy_ranges(spark_context: SparkContext, copies: Sequence[RangeCopy]) -> lis
 
 def copy_range(copy: RangeCopy) -> CopiedRange:
     """Read a range in the snapshot and upload it as files."""
+    rejected: list[RejectedRow] = []
     with DataFileWriter(copy.layout) as writer:
         try:
             for batch in _read(copy):
-                writer.write(_convert(copy, batch))
+                writer.write(_convert(copy, batch, rejected))
+                check_rejects(copy.table.name, len(rejected), copy.reject_limit)
         except TableError as error:
-            return CopiedRange(copy.table.name, [], str(error))
-        return CopiedRange(copy.table.name, writer.close(), None)
+            return CopiedRange(copy.table.name, [], [], str(error))
+        return CopiedRange(copy.table.name, writer.close(), rejected, None)
 
 
 def _read(copy: RangeCopy) -> Iterator[pa.RecordBatch]:
@@ -134,20 +140,16 @@ def _read(copy: RangeCopy) -> Iterator[pa.RecordBatch]:
         yield from cursor.fetch_record_batch()
 
 
-def _convert(copy: RangeCopy, batch: pa.RecordBatch) -> pa.Table:
-    """The lake's types, personal data hashed."""
+def _convert(copy: RangeCopy, batch: pa.RecordBatch, rejected: list[RejectedRow]) -> pa.Table:
+    """The lake's types, personal data hashed. Rows with values that have no place there are added to `rejected`."""
     columns = dict(zip((column.name for column in copy.table.columns), batch.columns, strict=True))
     for column in copy.table.columns:
         if column.hashed:
             columns[column.name] = hash_texts(columns[column.name], copy.pepper)
-    key = [columns[name] for name in copy.table.key]
-    converted = {}
-    for column in copy.table.columns:
-        target = copy.layout.schema.field(column.name).type
-        values = columns[column.name]
-        if pa.types.is_string(values.type):
-            values = copy.table.convert(column, values, target, key)
-        converted[column.name] = values.cast(target)
+    converted, without_place = copy.table.convert_or_reject(columns, copy.layout.schema, copy.reject_limit)
+    for row, values in without_place.items():
+        key = {name: str(columns[name][row].as_py()) for name in copy.table.key}
+        rejected.append(RejectedRow(key, tuple(values)))
     # Columns of the lake that the source no longer has.
     absent = {field.name: pa.nulls(batch.num_rows, field.type) for field in copy.layout.schema}
     return pa.table({**absent, **converted}, schema=copy.layout.schema)

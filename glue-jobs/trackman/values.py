@@ -34,6 +34,25 @@ def from_text(texts: pa.StringArray, postgres_type: PostgresType, target: pa.Dat
     return _scalars(texts, target)
 
 
+def from_text_or_null(
+    texts: pa.StringArray, postgres_type: PostgresType, target: pa.DataType, limit: int
+) -> tuple[pa.Array, dict[int, UnrepresentableValueError]]:
+    """As `from_text`, with null in the place of at most `limit` values that have none, and what became of those by row.
+
+    Raises UnrepresentableValueError for one more.
+    """
+    rejected: dict[int, UnrepresentableValueError] = {}
+    while True:
+        try:
+            return from_text(texts, postgres_type, target), rejected
+        except UnrepresentableValueError as error:
+            if len(rejected) >= limit:
+                raise
+            rejected[error.row] = error
+            is_rejected = pa.array(np.arange(len(texts)) == error.row)
+            texts = pc.replace_with_mask(texts, is_rejected, pa.scalar(None, texts.type))
+
+
 def _scalars(texts: pa.StringArray, target: pa.DataType) -> pa.Array:
     convert = _CONVERTERS.get(target.id, lambda values, to: values.cast(to))
     try:

@@ -8,10 +8,10 @@ import type { Environment } from '../../envs/environment';
 import { resolveContracts } from '../../sources/contract';
 import * as naming from '../naming';
 import { names, OIDC_ISSUER } from '../naming';
+import { allow, limitedPolicy, policyDocument, type Statement } from '../policy';
 import { EnvironmentStack } from '../stack';
 import { areas, type Area } from './areas';
 import { boundary } from './boundary';
-import { allow, policyText, type Statement } from './statement';
 
 const AUDIENCE = 'sts.amazonaws.com';
 
@@ -34,7 +34,7 @@ export class Access extends EnvironmentStack {
     new IamPolicy(this, 'boundary', {
       name: names.access.boundary,
       description: 'The most that a role of the platform can be allowed',
-      policy: policyText(names.access.boundary, boundary(environment), 'managed'),
+      policy: limitedPolicy(names.access.boundary, boundary(environment), 'managed'),
     });
     const allAreas = areas(
       environment,
@@ -56,12 +56,13 @@ export class Access extends EnvironmentStack {
     new IamRolePolicy(this, 'plan-permissions', {
       name,
       role: role.name,
-      policy: policyText(
+      policy: limitedPolicy(
         name,
         [
           ...readState(environment, keys),
           ...lockState(environment, keys),
           ...allAreas.flatMap(({ read }) => read),
+          allow(['iam:GetOpenIDConnectProvider'], [naming.oidcProviderArn(environment)]),
           denySecrets(),
         ],
         'inline',
@@ -81,7 +82,7 @@ export class Access extends EnvironmentStack {
     new IamRolePolicy(this, 'apply-permissions', {
       name,
       role: role.name,
-      policy: policyText(
+      policy: limitedPolicy(
         name,
         [
           ...readState(environment, [key]),
@@ -103,7 +104,7 @@ export class Access extends EnvironmentStack {
     const policy = new IamPolicy(this, area, {
       name,
       description: `What an apply does to the platform: ${area}`,
-      policy: policyText(name, [...read, ...write], 'managed'),
+      policy: limitedPolicy(name, [...read, ...write], 'managed'),
     });
     new IamRolePolicyAttachment(this, `apply-${area}`, { role: role.name, policyArn: policy.arn });
   }
@@ -115,17 +116,14 @@ export class Access extends EnvironmentStack {
     return new IamRole(this, id, {
       name,
       description,
-      assumeRolePolicy: JSON.stringify({
-        Version: '2012-10-17',
-        Statement: [
-          {
-            Effect: 'Allow',
-            Action: 'sts:AssumeRoleWithWebIdentity',
-            Principal: { Federated: this.provider.arn },
-            Condition: { StringEquals: { [`${OIDC_ISSUER}:aud`]: AUDIENCE, [`${OIDC_ISSUER}:sub`]: subjects } },
-          },
-        ],
-      }),
+      assumeRolePolicy: policyDocument([
+        {
+          Effect: 'Allow',
+          Action: 'sts:AssumeRoleWithWebIdentity',
+          Principal: { Federated: this.provider.arn },
+          Condition: { StringEquals: { [`${OIDC_ISSUER}:aud`]: AUDIENCE, [`${OIDC_ISSUER}:sub`]: subjects } },
+        },
+      ]),
     });
   }
 }
@@ -154,12 +152,18 @@ function lockState(environment: Environment, keys: readonly string[]): Statement
   return [allow(['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], locks)];
 }
 
-/** @param except what the role may read after all, as an ARN */
+/** The values of secrets: neither read nor written. @param except what the role may read after all, as an ARN */
 function denySecrets(except?: string): Statement {
   return {
     Sid: 'NoSecretValues',
     Effect: 'Deny',
-    Action: ['secretsmanager:BatchGetSecretValue', 'secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
+    Action: [
+      'secretsmanager:BatchGetSecretValue',
+      'secretsmanager:GetSecretValue',
+      'secretsmanager:PutSecretValue',
+      'secretsmanager:UpdateSecret',
+      'secretsmanager:UpdateSecretVersionStage',
+    ],
     ...(except === undefined ? { Resource: ['*'] } : { NotResource: [except] }),
   };
 }

@@ -6,8 +6,7 @@
 import type { Environment } from '../../envs/environment';
 import * as naming from '../naming';
 import { arn, names } from '../naming';
-import type { Conditions } from '../grantee';
-import { allow, allowUnscoped, type Statement } from './statement';
+import { allow, allowUnscoped, type Conditions, type Statement } from '../policy';
 
 export interface Area {
   /** Ends the name of its policy. */
@@ -24,6 +23,7 @@ export function areas(environment: Environment, connections: readonly string[]):
     storage(environment),
     secrets(environment),
     catalog(environment, connections),
+    jobs(environment),
     queries(environment),
     databases(environment),
     network(environment),
@@ -38,6 +38,9 @@ const tag = (kind: 'RequestTag' | 'ResourceTag'): Conditions => ({
 });
 const TAGGED = tag('ResourceTag');
 const BEING_TAGGED = tag('RequestTag');
+
+/** Where a service knows no resources: this region, at least. */
+const within = ({ region }: Environment): Conditions => ({ StringEquals: { 'aws:RequestedRegion': region } });
 
 function storage(environment: Environment): Area {
   const buckets = [naming.bucketArns(environment)];
@@ -108,9 +111,9 @@ function secrets(environment: Environment): Area {
   return {
     name: 'secrets',
     read: [
-      allow(['secretsmanager:DescribeSecret', 'secretsmanager:GetResourcePolicy'], [...secrets, ...managed]),
+      allow(['secretsmanager:DescribeSecret', 'secretsmanager:GetResourcePolicy'], secrets),
       allow(['ssm:GetParameter'], [naming.parameterArn(environment, `/trackman/${name}/*`)]),
-      allowUnscoped(['kms:ListAliases']),
+      allowUnscoped(['kms:ListAliases'], within(environment)),
       allow(['kms:DescribeKey', 'kms:GetKeyPolicy', 'kms:GetKeyRotationStatus', 'kms:ListResourceTags'], keys),
       // The metadata of artifacts and of the catalog, where the platform's key encrypts them.
       allow(['kms:Decrypt'], keys, {
@@ -121,18 +124,32 @@ function secrets(environment: Environment): Area {
       }),
     ],
     write: [
+      // No UpdateSecret: it changes the description and the key, but the value as well, and no condition tells which.
       allow(
         [
           'secretsmanager:CreateSecret',
-          'secretsmanager:UpdateSecret',
           'secretsmanager:DeleteSecret',
           'secretsmanager:TagResource',
           'secretsmanager:UntagResource',
         ],
         secrets,
       ),
-      allow(['secretsmanager:CreateSecret', 'secretsmanager:RotateSecret', 'secretsmanager:TagResource'], managed),
-      allow(['kms:CreateKey', 'kms:TagResource'], ['*'], BEING_TAGGED),
+      allow(
+        [
+          'secretsmanager:CreateSecret',
+          'secretsmanager:DescribeSecret',
+          'secretsmanager:RotateSecret',
+          'secretsmanager:TagResource',
+        ],
+        managed,
+      ),
+      allowUnscoped(['kms:CreateKey'], BEING_TAGGED),
+      // KMS tells a key that is being created from one that is there by nothing but this: it has no alias yet. So a key
+      // of others that has one does not become the platform's.
+      allowUnscoped(['kms:TagResource'], {
+        ...BEING_TAGGED,
+        'ForAllValues:StringLike': { 'kms:ResourceAliases': 'alias/trackman*' },
+      }),
       allow(
         [
           'kms:CreateAlias',
@@ -156,87 +173,90 @@ function secrets(environment: Environment): Area {
   };
 }
 
-function catalog(environment: Environment, connections: readonly string[]): Area {
-  const glue = (kind: string, named: Iterable<string>): string[] =>
-    [...named].map((name) => arn('glue', environment, `${kind}/${name}`));
-  const jobs = glue('job', [...Object.values(names.jobs), names.monitoring.freshness.job]);
-  const resources = [
-    arn('glue', environment, 'catalog'),
-    ...glue('database', Object.values(names.databases)),
-    ...glue('connection', [...connections, names.glue.networkConnection]),
-    ...glue('crawler', [names.crawler]),
-    ...jobs,
-    ...glue('workflow', [names.workflow, names.landing.workflow]),
-    ...glue('trigger', [...Object.values(names.triggers), names.landing.trigger, names.monitoring.freshness.schedule]),
-  ];
-  const tables = Object.values(names.databases).map((name) => arn('glue', environment, `table/${name}/*`));
+function glueArns(environment: Environment, kind: string, named: Iterable<string>): string[] {
+  return [...named].map((name) => arn('glue', environment, `${kind}/${name}`));
+}
+
+const changesOf = (kind: string): string[] => ['Create', 'Delete', 'Update'].map((verb) => `glue:${verb}${kind}`);
+const TAGGING = ['glue:TagResource', 'glue:UntagResource'];
+
+function catalog(environment: Environment, connectionsToSources: readonly string[]): Area {
+  const catalog = arn('glue', environment, 'catalog');
+  const databaseNames = Object.values(names.databases);
+  const databases = glueArns(environment, 'database', databaseNames);
+  const inDatabases = ['table', 'userDefinedFunction'].flatMap((kind) =>
+    glueArns(
+      environment,
+      kind,
+      databaseNames.map((name) => `${name}/*`),
+    ),
+  );
+  const connections = glueArns(environment, 'connection', [...connectionsToSources, names.glue.networkConnection]);
+  const crawlers = glueArns(environment, 'crawler', [names.crawler]);
+  const byGrants = environment.lakeFormation === 'grants';
   return {
     name: 'catalog',
     read: [
-      allow(
+      allow(['glue:GetConnection', 'glue:GetDataCatalogEncryptionSettings', 'glue:GetDatabase'], [catalog]),
+      allow(['glue:GetDatabase', 'glue:GetTags'], databases),
+      allow(['glue:GetConnection', 'glue:GetTags'], connections),
+      allow(['glue:GetCrawler', 'glue:GetTags'], crawlers),
+      allowUnscoped(
         [
-          'glue:GetConnection',
-          'glue:GetCrawler',
-          'glue:GetDataCatalogEncryptionSettings',
-          'glue:GetDatabase',
-          'glue:GetJob',
-          'glue:GetTags',
-          'glue:GetTrigger',
-          'glue:GetWorkflow',
+          'glue:GetClassifier',
+          'glue:GetSecurityConfiguration',
+          'lakeformation:GetDataLakeSettings',
+          ...(byGrants ? ['lakeformation:ListPermissions'] : []),
         ],
-        resources,
+        within(environment),
       ),
-      allowUnscoped([
-        'glue:GetClassifier',
-        'glue:GetSecurityConfiguration',
-        'lakeformation:DescribeResource',
-        'lakeformation:GetDataLakeSettings',
-        'lakeformation:ListPermissions',
-      ]),
     ],
     write: [
-      allow(
+      allow(['glue:PutDataCatalogEncryptionSettings'], [catalog]),
+      allow(['glue:CreateDatabase', 'glue:UpdateDatabase'], [catalog, ...databases]),
+      // With a database goes all that is in it.
+      allow(['glue:DeleteDatabase'], [catalog, ...databases, ...inDatabases]),
+      allow(changesOf('Connection'), [catalog, ...connections]),
+      allow(changesOf('Crawler'), crawlers),
+      allow(TAGGING, [...databases, ...connections, ...crawlers]),
+      allowUnscoped(
         [
-          'glue:CreateConnection',
-          'glue:CreateCrawler',
-          'glue:CreateDatabase',
-          'glue:CreateJob',
-          'glue:CreateTrigger',
-          'glue:CreateWorkflow',
-          'glue:DeleteConnection',
-          'glue:DeleteCrawler',
-          'glue:DeleteDatabase',
-          'glue:DeleteJob',
-          'glue:DeleteTrigger',
-          'glue:DeleteWorkflow',
-          'glue:PutDataCatalogEncryptionSettings',
-          'glue:StartTrigger',
-          'glue:StopTrigger',
-          'glue:TagResource',
-          'glue:UntagResource',
-          'glue:UpdateConnection',
-          'glue:UpdateCrawler',
-          'glue:UpdateDatabase',
-          'glue:UpdateJob',
-          'glue:UpdateTrigger',
-          'glue:UpdateWorkflow',
+          'glue:CreateClassifier',
+          'glue:CreateSecurityConfiguration',
+          'glue:DeleteClassifier',
+          'glue:DeleteSecurityConfiguration',
+          'glue:UpdateClassifier',
+          'lakeformation:PutDataLakeSettings',
+          ...(byGrants ? ['lakeformation:GrantPermissions', 'lakeformation:RevokePermissions'] : []),
         ],
-        [...resources, ...tables],
+        within(environment),
       ),
+    ],
+  };
+}
+
+function jobs(environment: Environment): Area {
+  const { landing, monitoring } = names;
+  const jobs = glueArns(environment, 'job', [...Object.values(names.jobs), monitoring.freshness.job]);
+  const workflows = glueArns(environment, 'workflow', [names.workflow, landing.workflow]);
+  const triggers = glueArns(environment, 'trigger', [
+    ...Object.values(names.triggers),
+    landing.trigger,
+    monitoring.freshness.schedule,
+  ]);
+  return {
+    name: 'jobs',
+    read: [
+      allow(['glue:GetJob', 'glue:GetTags'], jobs),
+      allow(['glue:GetTags', 'glue:GetWorkflow'], workflows),
+      allow(['glue:GetTags', 'glue:GetTrigger'], triggers),
+    ],
+    write: [
+      allow([...changesOf('Job'), ...TAGGING], jobs),
+      allow([...changesOf('Workflow'), ...TAGGING], workflows),
+      allow([...changesOf('Trigger'), 'glue:StartTrigger', 'glue:StopTrigger', ...TAGGING], triggers),
       // Every deploy runs the migration.
-      allow(['glue:StartJobRun', 'glue:GetJobRun'], glue('job', [names.jobs.migrate])),
-      allowUnscoped([
-        'glue:CreateClassifier',
-        'glue:CreateSecurityConfiguration',
-        'glue:DeleteClassifier',
-        'glue:DeleteSecurityConfiguration',
-        'glue:UpdateClassifier',
-        'lakeformation:DeregisterResource',
-        'lakeformation:GrantPermissions',
-        'lakeformation:PutDataLakeSettings',
-        'lakeformation:RegisterResource',
-        'lakeformation:RevokePermissions',
-      ]),
+      allow(['glue:StartJobRun', 'glue:GetJobRun'], glueArns(environment, 'job', [names.jobs.migrate])),
     ],
   };
 }
@@ -273,9 +293,8 @@ function queries(environment: Environment): Area {
 }
 
 function databases(environment: Environment): Area {
-  const rds = ['db', 'pg', 'subgrp', 'snapshot'].map((kind) =>
-    arn('rds', environment, `${kind}:${names.serving.identifier}*`),
-  );
+  const named = (kind: string): string => arn('rds', environment, `${kind}:${names.serving.identifier}*`);
+  const groups = ['pg', 'subgrp'].map(named);
   // Their ARNs end in an identifier that AWS chooses.
   const redshift = ['namespace', 'workgroup'].map((kind) => arn('redshift-serverless', environment, `${kind}/*`));
   const redshiftSecret = [arn('secretsmanager', environment, 'secret:redshift!*')];
@@ -289,7 +308,7 @@ function databases(environment: Environment): Area {
           'rds:DescribeDBSubnetGroups',
           'rds:ListTagsForResource',
         ],
-        rds,
+        groups,
       ),
       allow(['rds:DescribeDBInstances'], [arn('rds', environment, 'db:*')]),
       allow(
@@ -300,7 +319,7 @@ function databases(environment: Environment): Area {
         ],
         redshift,
       ),
-      allowUnscoped(['redshift-data:DescribeStatement', 'redshift-serverless:GetUsageLimit']),
+      allowUnscoped(['redshift-data:DescribeStatement', 'redshift-serverless:GetUsageLimit'], within(environment)),
     ],
     write: [
       allow(
@@ -308,7 +327,6 @@ function databases(environment: Environment): Area {
           'rds:AddTagsToResource',
           'rds:CreateDBInstance',
           'rds:CreateDBParameterGroup',
-          'rds:CreateDBSnapshot',
           'rds:CreateDBSubnetGroup',
           'rds:DeleteDBInstance',
           'rds:DeleteDBParameterGroup',
@@ -316,12 +334,13 @@ function databases(environment: Environment): Area {
           'rds:ModifyDBInstance',
           'rds:ModifyDBParameterGroup',
           'rds:ModifyDBSubnetGroup',
-          'rds:RebootDBInstance',
           'rds:RemoveTagsFromResource',
           'rds:ResetDBParameterGroup',
         ],
-        rds,
+        [named('db'), ...groups],
       ),
+      // An instance that names no option group gets the default one of its engine, and RDS asks about that, too.
+      allow(['rds:CreateDBInstance'], [arn('rds', environment, 'og:default:postgres-*')]),
       allow(
         [
           'redshift-data:ExecuteStatement',
@@ -336,11 +355,14 @@ function databases(environment: Environment): Area {
         ],
         redshift,
       ),
-      allowUnscoped([
-        'redshift-serverless:CreateUsageLimit',
-        'redshift-serverless:DeleteUsageLimit',
-        'redshift-serverless:UpdateUsageLimit',
-      ]),
+      allowUnscoped(
+        [
+          'redshift-serverless:CreateUsageLimit',
+          'redshift-serverless:DeleteUsageLimit',
+          'redshift-serverless:UpdateUsageLimit',
+        ],
+        within(environment),
+      ),
       // The Data API connects in the caller's name: the statements that make the external schemas need it.
       allow(['secretsmanager:GetSecretValue'], redshiftSecret),
     ],
@@ -353,10 +375,10 @@ function notOurs(environment: Environment): Statement[] {
   const named = (kind: string, ids: readonly string[]): string[] =>
     ids.map((id) => arn('ec2', environment, `${kind}/${id}`));
   const statements: Statement[] = [];
-  if (peerings.length > 0) {
-    const peering = ['ec2:AcceptVpcPeeringConnection', 'ec2:CreateVpcPeeringConnection'];
-    statements.push(allow(peering, named('vpc', ['*'])));
-  }
+  // Who asks for a peering is asked about the own VPC, who accepts it about the other.
+  if (peerings.length > 0) statements.push(allow(['ec2:AcceptVpcPeeringConnection'], named('vpc', ['*'])));
+  // A new VPC brings its default group with it, which Terraform empties and tags: no condition tells it from others.
+  if (!existing) statements.push(allow(['ec2:CreateTags'], named('security-group', ['*']), BEING_TAGGED));
   if (existing) {
     const inside = ['ec2:CreateRoute', 'ec2:CreateSecurityGroup', 'ec2:CreateVpcEndpoint', 'ec2:ModifyVpcEndpoint'];
     statements.push(
@@ -389,54 +411,56 @@ const NETWORK_TYPES = [
 
 function network(environment: Environment): Area {
   const resources = NETWORK_TYPES.map((type) => arn('ec2', environment, `${type}/*`));
+  const { existing, nat, peerings } = environment.network;
+  // What the environment's network consists of, and no more: a way to the internet takes an administrator.
   const creating = [
-    'ec2:AllocateAddress',
-    'ec2:AuthorizeSecurityGroupEgress',
-    'ec2:AuthorizeSecurityGroupIngress',
-    'ec2:CreateFlowLogs',
-    'ec2:CreateInternetGateway',
-    'ec2:CreateNatGateway',
-    'ec2:CreateRouteTable',
-    'ec2:CreateSecurityGroup',
-    'ec2:CreateSubnet',
-    'ec2:CreateTags',
-    'ec2:CreateVpc',
-    'ec2:CreateVpcEndpoint',
-    'ec2:CreateVpcPeeringConnection',
+    'AuthorizeSecurityGroupEgress',
+    'AuthorizeSecurityGroupIngress',
+    'CreateSecurityGroup',
+    'CreateVpcEndpoint',
+    ...(existing ? [] : ['CreateFlowLogs', 'CreateRouteTable', 'CreateSubnet', 'CreateVpc']),
+    ...(nat ? ['AllocateAddress', 'CreateInternetGateway', 'CreateNatGateway'] : []),
+    ...(peerings.length > 0 ? ['CreateVpcPeeringConnection'] : []),
   ];
+  const actions = creating.map((operation) => `ec2:${operation}`);
+  const whileCreating = { StringEquals: { ...BEING_TAGGED['StringEquals'], 'ec2:CreateAction': creating } };
   return {
     name: 'network',
     read: [
-      allowUnscoped([
-        'ec2:DescribeAddresses',
-        'ec2:DescribeAddressesAttribute',
-        'ec2:DescribeAvailabilityZones',
-        'ec2:DescribeFlowLogs',
-        'ec2:DescribeInternetGateways',
-        'ec2:DescribeNatGateways',
-        'ec2:DescribeNetworkAcls',
-        'ec2:DescribeNetworkInterfaces',
-        'ec2:DescribePrefixLists',
-        'ec2:DescribeRouteTables',
-        'ec2:DescribeSecurityGroupRules',
-        'ec2:DescribeSecurityGroups',
-        'ec2:DescribeSubnets',
-        'ec2:DescribeVpcEndpoints',
-        'ec2:DescribeVpcPeeringConnections',
-        'ec2:DescribeVpcs',
-      ]),
+      allowUnscoped(
+        [
+          'ec2:DescribeAddresses',
+          'ec2:DescribeAddressesAttribute',
+          'ec2:DescribeFlowLogs',
+          'ec2:DescribeInternetGateways',
+          'ec2:DescribeNatGateways',
+          'ec2:DescribeNetworkAcls',
+          'ec2:DescribeNetworkInterfaces',
+          'ec2:DescribePrefixLists',
+          'ec2:DescribeRouteTables',
+          'ec2:DescribeSecurityGroupRules',
+          'ec2:DescribeSecurityGroups',
+          'ec2:DescribeSubnets',
+          'ec2:DescribeVpcEndpoints',
+          'ec2:DescribeVpcPeeringConnections',
+          'ec2:DescribeVpcs',
+        ],
+        within(environment),
+      ),
       allow(['ec2:DescribeVpcAttribute'], [arn('ec2', environment, 'vpc/*')]),
     ],
     write: [
       // EC2 knows a resource by an identifier of its own: what is created must carry the tag, what is changed carries it.
-      allow(creating, resources, BEING_TAGGED),
+      allow(actions, resources, BEING_TAGGED),
+      allow(['ec2:CreateTags'], resources, whileCreating),
       allow(
         [
-          ...creating,
+          ...actions,
           'ec2:AcceptVpcPeeringConnection',
           'ec2:AssociateRouteTable',
-          'ec2:AttachInternetGateway',
+          ...(nat ? ['ec2:AttachInternetGateway'] : []),
           'ec2:CreateRoute',
+          'ec2:CreateTags',
           'ec2:DeleteFlowLogs',
           'ec2:DeleteInternetGateway',
           'ec2:DeleteNatGateway',
@@ -451,17 +475,13 @@ function network(environment: Environment): Area {
           'ec2:DetachInternetGateway',
           'ec2:DisassociateRouteTable',
           'ec2:ModifySecurityGroupRules',
-          'ec2:ModifySubnetAttribute',
           'ec2:ModifyVpcAttribute',
           'ec2:ModifyVpcEndpoint',
-          'ec2:ModifyVpcPeeringConnectionOptions',
           'ec2:ReleaseAddress',
           'ec2:ReplaceRoute',
           'ec2:ReplaceRouteTableAssociation',
           'ec2:RevokeSecurityGroupEgress',
           'ec2:RevokeSecurityGroupIngress',
-          'ec2:UpdateSecurityGroupRuleDescriptionsEgress',
-          'ec2:UpdateSecurityGroupRuleDescriptionsIngress',
         ],
         resources,
         TAGGED,
@@ -473,7 +493,7 @@ function network(environment: Environment): Area {
         [arn('ec2', environment, 'security-group-rule/*')],
       ),
       // Flow logs are delivered by CloudWatch Logs, whichever place they go to.
-      allowUnscoped(['logs:CreateLogDelivery', 'logs:DeleteLogDelivery']),
+      allowUnscoped(['logs:CreateLogDelivery', 'logs:DeleteLogDelivery'], within(environment)),
       // An interface endpoint answers to the service's own name: in a private zone that AWS keeps for the VPC.
       allow(['route53:AssociateVPCWithHostedZone'], ['arn:aws:route53:::hostedzone/*']),
     ],
@@ -577,7 +597,6 @@ function identities(environment: Environment): Area {
     read: [
       allow(['iam:GetRole', 'iam:GetRolePolicy', 'iam:ListAttachedRolePolicies', 'iam:ListRolePolicies'], roles),
       allow(['iam:GetPolicy', 'iam:GetPolicyVersion'], policies),
-      allow(['iam:GetOpenIDConnectProvider'], [naming.oidcProviderArn(environment)]),
     ],
     write: [
       // A role may be made and filled only within the boundary: nobody gets more by the pipeline than it allows.
@@ -593,6 +612,7 @@ function identities(environment: Environment): Area {
         roles,
         { StringEquals: { 'iam:PermissionsBoundary': naming.boundaryArn(environment) } },
       ),
+      // For these IAM offers no such condition. Whoever is let into a role gets what its boundary allows, no more.
       allow(
         [
           'iam:DeleteRole',
@@ -600,7 +620,7 @@ function identities(environment: Environment): Area {
           'iam:TagRole',
           'iam:UntagRole',
           'iam:UpdateAssumeRolePolicy',
-          'iam:UpdateRole',
+          'iam:UpdateRoleDescription',
         ],
         roles,
       ),

@@ -1,7 +1,7 @@
 import type { Environment } from '../../envs/environment';
 import * as naming from '../naming';
 import { arn } from '../naming';
-import { allow, allowUnscoped, type Statement } from './statement';
+import { allow, type Statement } from '../policy';
 
 /**
  * The most that a role of the platform can be allowed, whatever its own policies say: the contents that the platform
@@ -45,19 +45,22 @@ export function boundary(environment: Environment): Statement[] {
       [arn('ec2', environment, '*')],
     ),
     // Services that know no resources for these.
-    allowUnscoped([
-      'cloudwatch:GetMetricData',
-      'cloudwatch:GetMetricStatistics',
-      'cloudwatch:ListMetrics',
-      'cloudwatch:PutMetricData',
-      'ec2:DescribeNetworkInterfaces',
-      'ec2:DescribeRouteTables',
-      'ec2:DescribeSecurityGroups',
-      'ec2:DescribeSubnets',
-      'ec2:DescribeVpcEndpoints',
-      'lakeformation:GetDataAccess',
-      'redshift-data:DescribeStatement',
-      'redshift-data:GetStatementResult',
-    ]),
+    allow(
+      [
+        'cloudwatch:GetMetricData',
+        'cloudwatch:GetMetricStatistics',
+        'cloudwatch:ListMetrics',
+        'cloudwatch:PutMetricData',
+        'ec2:DescribeNetworkInterfaces',
+        'ec2:DescribeRouteTables',
+        'ec2:DescribeSecurityGroups',
+        'ec2:DescribeSubnets',
+        'ec2:DescribeVpcEndpoints',
+        'lakeformation:GetDataAccess',
+        'redshift-data:DescribeStatement',
+        'redshift-data:GetStatementResult',
+      ],
+      ['*'],
+    ),
   ];
 }

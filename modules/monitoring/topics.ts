@@ -5,7 +5,7 @@ import { Construct } from 'constructs';
 import type { Key } from '../key';
 import { areDifferent, protocolOf } from '../limits';
 import { arn, type Location } from '../naming';
-import { tlsOnly } from '../tls-only';
+import { policyDocument, tlsOnly, type Conditions, type Statement } from '../policy';
 import { check, checkRules } from '../validation';
 
 export interface AlertTopicProps {
@@ -71,7 +71,7 @@ export class AlertTopic extends Construct {
 }
 
 function policy(topic: string, account: string): string {
-  const allow = (service: string, conditions?: object): object => ({
+  const allow = (service: string, conditions?: Conditions): Statement => ({
     Effect: 'Allow',
     Principal: { Service: service },
     Action: 'sns:Publish',
@@ -79,16 +79,13 @@ function policy(topic: string, account: string): string {
     ...(conditions && { Condition: conditions }),
   });
   const ofThisAccount = { StringEquals: { 'aws:SourceAccount': account } };
-  return JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [
-      allow(CLOUDWATCH, ofThisAccount),
-      allow(BUDGETS, ofThisAccount),
-      // EventBridge does not say for whom it publishes: a condition would keep every rule out, and nobody be told.
-      allow(EVENTS),
-      tlsOnly('sns:Publish', topic),
-    ],
-  });
+  return policyDocument([
+    allow(CLOUDWATCH, ofThisAccount),
+    allow(BUDGETS, ofThisAccount),
+    // EventBridge does not say for whom it publishes: a condition would keep every rule out, and nobody be told.
+    allow(EVENTS),
+    tlsOnly('sns:Publish', topic),
+  ]);
 }
 
 function checkedProtocol(endpoint: string, topic: string): 'https' | 'email' {

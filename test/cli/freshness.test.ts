@@ -1,10 +1,14 @@
-import { lakeFreshness, type Bookmark } from '../../cli/status/freshness';
+import { aheadOfChangeLog, lakeFreshness, type Bookmark } from '../../cli/status/freshness';
 
 const dev = { latency: { promiseMinutes: 60 } } as Parameters<typeof lakeFreshness>[0];
 const now = Date.parse('2026-03-01T12:00:00Z');
 
 function bookmark(table: string, frontier: string | null): Bookmark {
-  return { table, source: 'trackman-backend', position: '0/1', committedAt: null, frontier };
+  return at(table, 0, '0/1', frontier);
+}
+
+function at(table: string, history: number, position: string, frontier: string | null = null): Bookmark {
+  return { table, source: 'trackman-backend', history, position, isCatchingUp: false, committedAt: null, frontier };
 }
 
 test('the lake is as fresh as the table that is furthest behind, whatever the time zone it was written in', () => {
@@ -39,4 +43,12 @@ test.each([
 test('the change log has no frontier, and needs none', () => {
   const bookmarks = [bookmark('changes', null), bookmark('shots', '2026-03-01T11:59:00Z')];
   expect(lakeFreshness(dev, bookmarks, now)).toMatchObject({ secondsBehind: 60, isKept: true });
+});
+
+test('no table may be ahead of the change log that it is made from', () => {
+  const log = at('changes', 1, '1/A0000000');
+  const behind = [at('at', 1, '1/A0000000'), at('before', 1, '0/FFFFFFFF'), at('of the past', 0, '9/0')];
+  const ahead = [at('ahead', 1, '1/A0000001'), at('of the future', 2, '0/1')];
+  expect(aheadOfChangeLog([log, ...behind, ...ahead])).toEqual(ahead);
+  expect(aheadOfChangeLog(behind)).toEqual(behind); // there is no change log
 });

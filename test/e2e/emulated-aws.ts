@@ -41,6 +41,11 @@ export class EmulatedAws {
     rmSync(this.directory, { recursive: true });
   }
 
+  /** The log of every call. */
+  get requests(): string {
+    return join(this.directory, 'requests.jsonl');
+  }
+
   /** Variables by which any AWS client reaches it as an administrator. */
   variables(account: string, region: string): Record<string, string> {
     return {
@@ -54,15 +59,20 @@ export class EmulatedAws {
 
   /** `terraform init` and `apply` in a synthesized stack's directory. */
   async apply(directory: string, account: string, region: string): Promise<void> {
-    await this.terraform(directory, account, region, 'init');
-    await this.terraform(directory, account, region, 'apply', '-auto-approve', '-parallelism=30');
+    const variables = this.variables(account, region);
+    await this.terraform(directory, variables, 'init');
+    await this.terraform(directory, variables, 'apply', '-auto-approve', '-parallelism=30');
   }
 
-  /** Terraform in a synthesized stack's directory, as an administrator. @returns its stdout; a failure has its stderr */
-  async terraform(directory: string, account: string, region: string, ...argv: string[]): Promise<string> {
+  /**
+   * Terraform in a synthesized stack's directory.
+   * @param variables who runs it, and where: see variables()
+   * @returns its stdout; a failure has its stderr
+   */
+  async terraform(directory: string, variables: Record<string, string>, ...argv: string[]): Promise<string> {
     const env = {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(AWS|TF)_/.test(name))),
-      ...this.variables(account, region),
+      ...variables,
       CHECKPOINT_DISABLE: '1',
       TF_INPUT: '0',
       TF_CLI_CONFIG_FILE: toolchain().terraformCliConfig,

@@ -1,8 +1,9 @@
 /**
  * All three environments, each in its own account of one emulator: bootstrapped by an administrator, planned and applied
- * by the roles of their pipelines, planned again to nothing; what is protected refuses its removal, dev goes.
+ * by the roles of their pipelines, planned again to nothing; what is protected refuses its removal. dev is migrated,
+ * changed and goes, by the role that deploys: what the two roles were granted, they needed.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
@@ -13,11 +14,13 @@ import type { PlanSummary } from '../../cli/terraform/plan-summary';
 import { environments } from '../../envs';
 import type { Environment } from '../../envs/environment';
 import { accessStackName, names, ownerPaths, stackName } from '../../modules/naming';
+import { pipelineExceptions } from '../permissions/exceptions';
+import { byActionAndByResource, findings, readGrants, readUses, review } from '../permissions/permissions';
 import { checkPlan } from '../policy/checkov';
 import { EmulatedAws } from './emulated-aws';
 import { MINUTE, root, trackmanWith, type Outcome } from './trackman';
 
-type Variables = Readonly<Record<string, string>>;
+type Variables = Record<string, string>;
 
 const inherited = { ...process.env };
 const plans = mkdtempSync(join(tmpdir(), 'trackman-plans-'));
@@ -161,13 +164,13 @@ test(
 test.each(environments)(
   'the plans of $name pass checkov but for what was reviewed',
   async (environment) => {
-    const { account, region, name } = environment;
+    const { name } = environment;
     for (const [stack, directory] of [
       ['platform', stackName(environment)],
       ['access', accessStackName(environment)],
     ] as const) {
       const file = join(again(environment), `${directory}.tfplan`);
-      const plan = await aws.terraform(directoryOf(directory), account, region, 'show', '-json', file);
+      const plan = await aws.terraform(directoryOf(directory), administrator(environment), 'show', '-json', file);
       expect(await checkPlan(plan, { stack, environment: name })).toEqual([]);
     }
   },
@@ -202,12 +205,13 @@ test.each(
 )(
   '$name refuses the $of of what holds data',
   async ({ environment, options }) => {
-    const { account, region } = environment;
     const directory = directoryOf(stackName(environment));
-    const refusal = await aws.terraform(directory, account, region, 'plan', '-lock=false', ...options(directory)).then(
-      () => 'nothing was refused',
-      (error: { stderr: string }) => error.stderr,
-    );
+    const refusal = await aws
+      .terraform(directory, administrator(environment), 'plan', '-lock=false', ...options(directory))
+      .then(
+        () => 'nothing was refused',
+        (error: { stderr: string }) => error.stderr,
+      );
     for (const type of protectedTypes) {
       expect(refusal).toMatch(
         new RegExp(`Instance cannot be destroyed\\s+on cdk.tf.json line \\d+, in resource\\.${type}:`),
@@ -217,19 +221,61 @@ test.each(
   3 * MINUTE,
 );
 
+const dev = environments[0]!;
+
 test(
-  'dev can be destroyed',
+  'dev is migrated by the role that deploys',
   async () => {
-    const [dev] = environments as [Environment];
-    const destroyed = await aws.terraform(
-      directoryOf(stackName(dev)),
-      dev.account,
-      dev.region,
-      'destroy',
-      '-auto-approve',
-      '-parallelism=30',
-    );
+    succeeded([await trackmanWith(byApplyRole.get(dev)!, 'migrate', dev.name)]);
+  },
+  4 * MINUTE,
+);
+
+test(
+  'the next commit’s tag goes to all that dev consists of',
+  async () => {
+    const next = join(plans, 'next');
+    retag(join(directoryOf(stackName(dev)), 'cdk.tf.json'));
+    const planned = await trackmanWith(byPlanRole.get(dev)!, 'plan', dev.name, '--json', '--out', next);
+    succeeded([planned]);
+    const [platform] = summaries(planned);
+    expect(platform).toMatchObject({ create: [], replace: [], delete: [] });
+    expect(platform!.retag.length).toBeGreaterThan(100);
+    succeeded([await trackmanWith(byApplyRole.get(dev)!, 'apply', dev.name, '--plan', next)]);
+  },
+  6 * MINUTE,
+);
+
+/** As the next synthesis would, after a commit that changes nothing else. */
+function retag(file: string): void {
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/"commit": "\w+"/, `"commit": "${'f'.repeat(40)}"`));
+}
+
+test(
+  'dev is destroyed by the role that deploys',
+  async () => {
+    const by = await acting(dev, 'apply');
+    const options = ['-auto-approve', '-parallelism=30'];
+    const destroyed = await aws.terraform(directoryOf(stackName(dev)), by, 'destroy', ...options);
     expect(destroyed).toContain('Destroy complete!');
   },
   6 * MINUTE,
 );
+
+describe('the pipelines’ roles', () => {
+  const pipelines: string[] = [names.access.plan, names.access.apply];
+  const used = (environment: Environment) =>
+    readUses(aws.requests, environment.account).filter(({ role }) => pipelines.includes(role));
+
+  test.each(environments)('of $name were refused nothing', (environment) => {
+    expect(findings([], used(environment)).refused).toEqual([]);
+  });
+
+  test('of dev needed all that they are granted but for what is explained', () => {
+    const grants = byActionAndByResource(readGrants(join(directoryOf(accessStackName(dev)), 'cdk.tf.json')));
+    const { unused } = findings(grants, used(dev));
+    expect(review(unused, pipelineExceptions)).toEqual({ unexplained: [], stale: [] });
+    const needed = grants.filter((grant) => !unused.includes(grant));
+    expect(review(needed, pipelineExceptions).unexplained).toEqual(needed); // or docs/permissions.md would say too much
+  });
+});

@@ -151,7 +151,7 @@ describe('the main job', () => {
     beforeAll(() => {
       grants = readGrants(join(root, 'cdktf.out', 'stacks', stackName(dev), 'cdk.tf.json'));
       const roles = new Set(grants.map(({ role }) => role));
-      const all = readUses(join(root, '.local', 'emulator', 'requests.jsonl'));
+      const all = readUses(join(root, '.local', 'emulator', 'requests.jsonl'), dev.account);
       uses = all.filter(({ role }) => roles.has(role));
     });
 
@@ -172,6 +172,7 @@ describe('the main job', () => {
         'trackman-ingest',
         'trackman-migrate',
         'trackman-publish',
+        'trackman-snapshot',
         'trackman-spectrum',
       ]);
       const called = endpoints(uses);

@@ -1,5 +1,6 @@
 """Calls under roles, through boto3, as every job, crawler and analyst makes them."""
 
+import re
 from collections.abc import Callable
 
 import boto3
@@ -186,6 +187,15 @@ def test_glue_tables_need_table_database_and_catalog(emulator: Emulator) -> None
     assert f"on resource: {arn('glue', 'catalog')} because" in refused["Message"]
 
 
+TAGS = [{"Key": "a", "Value": "b"}]
+INSTANCE = {
+    "DBInstanceIdentifier": "two",
+    "DBInstanceClass": "db.t4g.micro",
+    "Engine": "postgres",
+    "EngineVersion": "17.6",
+}
+
+
 @pytest.mark.parametrize(
     ("service", "action", "resource", "operation", "parameters"),
     [
@@ -216,13 +226,24 @@ def test_glue_tables_need_table_database_and_catalog(emulator: Emulator) -> None
         ("events", "events:DescribeRule", "rule/failed", "describe_rule", {"Name": "failed"}),
         ("events", "events:ListTargetsByRule", "rule/failed", "list_targets_by_rule", {"Rule": "failed"}),
         ("rds", "rds:DescribeDBInstances", "db:*", "describe_db_instances", {}),
+        ("rds", "rds:CreateDBInstance", "db:two", "create_db_instance", INSTANCE),
+        ("rds", "rds:CreateDBInstance", "og:default:postgres-17", "create_db_instance", INSTANCE),
+        ("rds", "rds:AddTagsToResource", "db:two", "create_db_instance", {**INSTANCE, "Tags": TAGS}),
+        (
+            "logs",
+            "logs:TagResource",
+            "log-group:/g:log-stream:",
+            "create_log_group",
+            {"logGroupName": "/g", "tags": {"a": "b"}},
+        ),
+        ("events", "events:TagResource", "rule/r", "put_rule", {"Name": "r", "Tags": TAGS}),
     ],
 )
 def test_resources_of_services(
     emulator: Emulator, service: str, action: str, resource: str, operation: str, parameters: dict[str, object]
 ) -> None:
     """A role that may do everything else is refused, and told the resource and what was needed."""
-    name = "iam-all-but-" + action.replace(":", "-")
+    name = re.sub(r"[^\w-]+", "-", f"iam-all-but-{action}-{resource}")
     deny = {**allow(action, arn(service, resource)), "Effect": "Deny"}
     call = getattr(Role(emulator, name, allow("*"), deny).client(service), operation)
     refused = refusal(call, **parameters)

@@ -62,6 +62,7 @@ def contract_values() -> dict[str, Any]:
         "pepperSecret": "test/pepper",
         "walBytesPerStep": 1 << 30,
         "inlineSnapshotBytes": 1 << 30,
+        "rejectLimit": 3,
         "include": ["public.*"],
         "exclude": [],
         "tables": {},

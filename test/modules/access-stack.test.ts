@@ -1,19 +1,25 @@
-import { Testing } from 'cdktf';
 import { environments } from '../../envs';
 import { dev } from '../../envs/dev';
 import { defineEnvironment, type Environment } from '../../envs/environment';
 import { prod } from '../../envs/prod';
-import { Access } from '../../modules/access/access';
-import { allow, LIMITS, policyText } from '../../modules/access/statement';
-import { Synthesized, synthesize, type Statement } from './synthesized';
+import { allow, LIMITS, limitedPolicy } from '../../modules/policy';
+import { synthesize, synthesizeAccess, type Statement } from './synthesized';
 
 const BOUNDARY = 'arn:aws:iam::111111111111:policy/trackman-boundary';
 
-function synthesizeAccess(environment: Environment): Synthesized {
-  return new Synthesized(new Access(Testing.app(), environment));
-}
-
 const access = synthesizeAccess(dev);
+const inExistingVpc = defineEnvironment({
+  name: 'dev',
+  account: '111111111111',
+  deletionProtection: false,
+  network: {
+    existing: {
+      vpcId: 'vpc-0123456789abcdef0',
+      subnetIds: ['a', 'b', 'c'].map((zone) => `subnet-0123456789abcdef${zone}`),
+      routeTableIds: ['rtb-0123456789abcdef0'],
+    },
+  },
+});
 
 function statements(role: string, effect: string, of = access): Statement[] {
   return of.permissions(role).filter(({ Effect }) => Effect === effect);
@@ -125,7 +131,13 @@ describe('the plan role', () => {
       'arn:aws:ssm:eu-central-1:111111111111:parameter/trackman/dev/*',
     ]);
     expect(denial('trackman-plan', 'NoSecretValues')).toMatchObject({
-      Action: expect.arrayContaining(['secretsmanager:GetSecretValue', 'secretsmanager:BatchGetSecretValue']),
+      Action: [
+        'secretsmanager:BatchGetSecretValue',
+        'secretsmanager:GetSecretValue',
+        'secretsmanager:PutSecretValue',
+        'secretsmanager:UpdateSecret',
+        'secretsmanager:UpdateSecretVersionStage',
+      ],
       Resource: ['*'],
     });
     expect(statements('trackman-plan', 'Allow').find(({ Action }) => Action.includes('kms:Decrypt'))).toMatchObject({
@@ -141,9 +153,10 @@ describe('the plan role', () => {
 
 describe('the apply role', () => {
   test('may do whatever the plan role may with the platform', () => {
-    const lock = (resource: string): boolean => resource.includes('trackman-state-');
+    // The states' locks, and who vouches for the pipelines: it plans their stack, too.
+    const own = (resource: string): boolean => /trackman-state-|:oidc-provider\//.test(resource);
     for (const { Action, Resource } of statements('trackman-plan', 'Allow')) {
-      if (Resource.some(lock)) continue;
+      if (Resource.some(own)) continue;
       for (const action of Action)
         expect(resourcesOf('trackman-apply', action)).toEqual(expect.arrayContaining(Resource));
     }
@@ -208,6 +221,61 @@ describe('the apply role', () => {
     expect(resourcesOf('trackman-apply', 'secretsmanager:GetSecretValue')).toEqual([
       'arn:aws:secretsmanager:eu-central-1:111111111111:secret:redshift!*',
     ]);
+  });
+
+  test('writes no value of a secret: the migration does, as a role of its own', () => {
+    const writing = ['PutSecretValue', 'UpdateSecret', 'UpdateSecretVersionStage'].map(
+      (each) => `secretsmanager:${each}`,
+    );
+    for (const action of writing) expect(resourcesOf('trackman-apply', action)).toEqual([]);
+    expect(denial('trackman-apply', 'NoSecretValues')?.Action).toEqual(expect.arrayContaining(writing));
+  });
+
+  test('tags in EC2 what it creates, what has the tag, and the group that a VPC brings with it', () => {
+    const tagging = (of = access): unknown[] =>
+      statements('trackman-apply', 'Allow', of)
+        .filter(({ Action }) => Action.includes('ec2:CreateTags'))
+        .map(({ Resource, Condition }) => [Resource.length > 1 ? 'all' : Resource[0], Condition]);
+    const creating = expect.arrayContaining(['CreateVpc', 'CreateVpcEndpoint', 'AuthorizeSecurityGroupIngress']);
+    const given = { 'aws:RequestTag/platform': 'trackman' };
+    const whileCreating = ['all', { StringEquals: { ...given, 'ec2:CreateAction': creating } }];
+    const tagged = ['all', { StringEquals: { 'aws:ResourceTag/platform': 'trackman' } }];
+    const group = 'arn:aws:ec2:eu-central-1:111111111111:security-group/*';
+    expect(tagging()).toEqual([whileCreating, tagged, [group, { StringEquals: given }]]);
+    // In a VPC of others no group is anybody's default but theirs.
+    expect(tagging(synthesizeAccess(inExistingVpc))).toEqual([expect.anything(), tagged]);
+  });
+
+  test('tags keys that carry the platform’s tag already, and those that no alias tells to be of others', () => {
+    const tagging = statements('trackman-apply', 'Allow').filter(({ Action }) => Action.includes('kms:TagResource'));
+    expect(tagging.map(({ Condition }) => Condition)).toEqual([
+      {
+        StringEquals: { 'aws:RequestTag/platform': 'trackman' },
+        'ForAllValues:StringLike': { 'kms:ResourceAliases': 'alias/trackman*' },
+      },
+      { StringEquals: { 'aws:ResourceTag/platform': 'trackman' } },
+    ]);
+  });
+
+  test('makes what the environment’s network consists of, and no way to the internet that it does not have', () => {
+    const makes = (environment: Environment): string[] =>
+      statements('trackman-apply', 'Allow', synthesizeAccess(environment))
+        .flatMap(({ Action }) => Action)
+        .filter((action) =>
+          /^ec2:(Create(Vpc$|Subnet|NatGateway|InternetGateway|VpcPeering)|AllocateAddress)/.test(action),
+        );
+    const peered = ['ec2:CreateSubnet', 'ec2:CreateVpc', 'ec2:CreateVpcPeeringConnection'];
+    const way = ['ec2:AllocateAddress', 'ec2:CreateInternetGateway', 'ec2:CreateNatGateway'];
+    expect([...new Set(makes(dev))].sort()).toEqual(peered);
+    const withNat = { ...dev, network: { ...dev.network, nat: true } };
+    expect([...new Set(makes(withNat))].sort()).toEqual([...peered, ...way].sort());
+    expect(makes({ ...inExistingVpc, network: { ...inExistingVpc.network, peerings: [] } })).toEqual([]);
+  });
+
+  test('makes instances with the default options of their engine', () => {
+    expect(resourcesOf('trackman-apply', 'rds:CreateDBInstance')).toContain(
+      'arn:aws:rds:eu-central-1:111111111111:og:default:postgres-*',
+    );
   });
 
   test('starts no job but the migration', () => {
@@ -289,8 +357,8 @@ function matches(pattern: string, text: string): boolean {
 
 test('a policy that IAM would find too long is refused at synth', () => {
   const long = [allow(['s3:GetObject'], ['x'.repeat(LIMITS.managed)])];
-  expect(() => policyText('p', long, 'managed')).toThrow('length of policy p is');
-  expect(policyText('p', long, 'inline')).toContain('s3:GetObject');
+  expect(() => limitedPolicy('p', long, 'managed')).toThrow('length of policy p is');
+  expect(limitedPolicy('p', long, 'inline')).toContain('s3:GetObject');
 });
 
 test.each(['data-platform', 'https://github.com/a/b', 'a/b:environment:prod', 'a/*', 'a@x/b'])(

@@ -2,6 +2,7 @@
 import { Testing, type TerraformStack } from 'cdktf';
 import type { Environment } from '../../envs/environment';
 import project from '../../cdktf.json';
+import { Access } from '../../modules/access/access';
 import { Platform } from '../../modules/platform';
 
 /** A resource's or a data source's configuration. */
@@ -75,6 +76,10 @@ export function synthesize(environment: Environment, context: Record<string, unk
   return new Synthesized(new Platform(Testing.app({ context }), environment));
 }
 
+/** The stack of an environment's pipelines' roles. */
+export function synthesizeAccess(environment: Environment): Synthesized {
+  return new Synthesized(new Access(Testing.app(), environment));
+}
 const NAMES = [
   'name',
   'identifier',

@@ -70,6 +70,22 @@ export const exceptions: readonly Exception[] = [
     resource: '*',
     reason: 'files of a commit that failed, and metadata files from the 51st on',
   },
+  {
+    role: 'trackman-ingest',
+    action: 'glue:StartJobRun',
+    resource: '*job/snapshot',
+    reason: 'no table of the demo is that large',
+  },
+  ...each(['glue:GetDatabase', 'glue:CreateTable', 's3:DeleteObject'], {
+    role: 'trackman-snapshot',
+    resource: '*',
+    reason: 'the run copies a table anew that is there; a new one is made, and files of a failed commit go',
+  }),
+  ...each(['glue:UpdateTable', 's3:PutObject'], {
+    role: 'trackman-snapshot',
+    resource: '*raw*',
+    reason: 'nothing of the demo has to be set aside',
+  }),
   ...each(['glue:UpdateTable', 's3:PutObject', 's3:DeleteObject', 'kms:GenerateDataKey'], {
     role: 'trackman-maintain',
     resource: '*',
@@ -117,4 +133,94 @@ export const exceptions: readonly Exception[] = [
     resource: '*',
     reason: 'no statement of the run takes long enough to be cancelled',
   },
+];
+
+const NO_NAT = 'dev has no NAT gateway';
+const NO_SUBSCRIBERS = 'the alarms of dev tell nobody';
+const APPLY = { role: 'trackman-apply', resource: '*' };
+/** Several operations of one service. */
+const of = (service: string, operations: readonly string[]): string[] =>
+  operations.map((operation) => `${service}:${operation}`);
+
+/** An action that nothing needed, on a resource that nothing needed. */
+function actionAndResource(action: string, resource: string, reason: string): Exception[] {
+  return [
+    { ...APPLY, action, reason },
+    { ...APPLY, action: '*', resource, reason },
+  ];
+}
+
+/**
+ * The same of the pipelines' roles, for the run over the environments (test/e2e/environments.test.ts): actions that
+ * nothing needed on any resource, resources that nothing needed at all.
+ */
+export const pipelineExceptions: readonly Exception[] = [
+  ...each(
+    [
+      ...of('athena', ['UpdateNamedQuery', 'UpdatePreparedStatement', 'UpdateWorkGroup']),
+      ...of('ec2', ['ModifySecurityGroupRules', 'ModifyVpcEndpoint', 'ReplaceRoute', 'ReplaceRouteTableAssociation']),
+      ...of('glue', ['StartTrigger', 'StopTrigger']),
+      ...['Classifier', 'Connection', 'Crawler', 'Database', 'Job', 'Trigger', 'Workflow'].map(
+        (kind) => `glue:Update${kind}`,
+      ),
+      ...of('iam', ['CreatePolicyVersion', 'DeletePolicyVersion', 'PutRolePermissionsBoundary']),
+      ...of('iam', ['UpdateAssumeRolePolicy', 'UpdateRoleDescription']),
+      ...of('kms', ['PutKeyPolicy', 'UpdateAlias', 'UpdateKeyDescription']),
+      ...of('logs', ['AssociateKmsKey', 'DeleteRetentionPolicy', 'DisassociateKmsKey']),
+      ...of('rds', ['ModifyDBInstance', 'ModifyDBSubnetGroup', 'ResetDBParameterGroup']),
+      ...of('redshift-serverless', ['UpdateNamespace', 'UpdateUsageLimit', 'UpdateWorkgroup']),
+      'sns:SetSubscriptionAttributes',
+    ],
+    { ...APPLY, reason: 'updates happen when a commit changes more than its tag' },
+  ),
+  ...each(
+    [
+      ...['athena', 'budgets', 'cloudwatch', 'events', 'glue', 'kms', 'logs', 'redshift-serverless', 'secretsmanager'],
+      'sns',
+    ].map((service) => `${service}:UntagResource`),
+    { ...APPLY, reason: 'tags are taken away when the environment names fewer' },
+  ),
+  ...each(['ec2:DeleteTags', 'iam:UntagPolicy', 'iam:UntagRole', 'rds:RemoveTagsFromResource'], {
+    ...APPLY,
+    reason: 'tags are taken away when the environment names fewer',
+  }),
+  ...['Describe*Address*', 'DescribeInternetGateways', 'DescribeNatGateways'].flatMap((operations) =>
+    eachRole(['trackman-plan', 'trackman-apply'], { action: `ec2:${operations}`, resource: '*', reason: NO_NAT }),
+  ),
+  ...each(of('ec2', ['DeleteInternetGateway', 'DeleteNatGateway', 'DetachInternetGateway', 'ReleaseAddress']), {
+    ...APPLY,
+    reason: NO_NAT,
+  }),
+  ...['elastic-ip', 'internet-gateway', 'natgateway'].map((kind) => ({
+    role: 'trackman-apply',
+    action: '*',
+    resource: `arn:aws:ec2:*:${kind}/*`,
+    reason: NO_NAT,
+  })),
+  ...eachRole(['trackman-plan', 'trackman-apply'], {
+    action: 'sns:GetSubscriptionAttributes',
+    resource: '*',
+    reason: NO_SUBSCRIBERS,
+  }),
+  ...each(['sns:Subscribe', 'sns:Unsubscribe'], { ...APPLY, reason: NO_SUBSCRIBERS }),
+  // What AWS asks for in the name of whoever applies, and the emulator does not.
+  ...actionAndResource(
+    'iam:CreateServiceLinkedRole',
+    '*role/aws-service-role/*',
+    'by the first database of an account; the emulator has no roles of services',
+  ),
+  ...actionAndResource(
+    'route53:AssociateVPCWithHostedZone',
+    'arn:aws:route53:::hostedzone/*',
+    'AWS documents it for the private names of interface endpoints',
+  ),
+  ...each(['logs:CreateLogDelivery', 'logs:DeleteLogDelivery'], {
+    ...APPLY,
+    reason: 'AWS documents it for flow logs',
+  }),
+  ...actionAndResource(
+    'secretsmanager:RotateSecret',
+    '*secret:rds!db-*',
+    'AWS documents it for who makes and changes a database whose password RDS keeps',
+  ),
 ];

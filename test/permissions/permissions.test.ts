@@ -1,7 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { document, endpoints, findings, readGrants, readUses, review, type Grant, type Use } from './permissions';
+import {
+  byActionAndByResource,
+  document,
+  endpoints,
+  findings,
+  readGrants,
+  readUses,
+  review,
+  type Grant,
+  type Use,
+} from './permissions';
 import { documentFile, permissionsDocument } from './permissions-document';
 
 let directory: string;
@@ -115,9 +125,10 @@ describe('what the request log tells', () => {
       record(role, permission, { ...permission, action: 's3:PutObject', allowed: false }),
       record(role, permission),
       record(null, permission),
+      record('arn:aws:iam::222222222222:role/reader', { ...permission, action: 's3:DeleteObject' }),
       JSON.stringify({ role, via: 's3.amazonaws.com', permissions: null }),
     ];
-    expect(readUses(written(lines.join('\n') + '\n'))).toEqual([
+    expect(readUses(written(lines.join('\n') + '\n'), '111111111111')).toEqual([
       use('s3:GetObject', 'arn:aws:s3:::lake/a'),
       use('s3:PutObject', 'arn:aws:s3:::lake/a', { allowed: false }),
     ]);
@@ -154,6 +165,21 @@ describe('findings', () => {
     expect(findings([granted], [call]).unused).toEqual(used ? [] : [granted]);
   });
 
+  test('by action and by resource, what one pair of them needs is enough', () => {
+    const granted = [
+      grant('s3:GetObject', 'arn:aws:s3:::lake/raw/*'),
+      grant('s3:PutObject', 'arn:aws:s3:::lake/raw/*'),
+      grant('s3:GetObject', 'arn:aws:s3:::lake/marts/*'),
+      grant('s3:ListAllMyBuckets', '*'),
+    ];
+    const uses = [use('s3:GetObject', 'arn:aws:s3:::lake/raw/a')];
+    expect(findings(byActionAndByResource(granted), uses).unused).toEqual([
+      grant('s3:PutObject', '*'),
+      grant('s3:ListAllMyBuckets', '*'),
+      grant('*', 'arn:aws:s3:::lake/marts/*'),
+    ]);
+  });
+
   test('question marks and dots in patterns', () => {
     const secret = grant('secretsmanager:GetSecretValue', 'arn:aws:secretsmanager:x:1:secret:a.b-??????');
     const called = (name: string): Use =>
@@ -180,6 +206,8 @@ test('the document is the same for every environment', () => {
     { role: 'reader', action: 's3:PutObject', resource: `arn:aws:s3:::lake-${environment}-${account}/raw/*` },
     { role: 'reader', action: 's3:GetObject', resource: `arn:aws:s3:::lake-${environment}-${account}/raw/*` },
     { role: 'reader', action: 's3:ListObjects', resource: `arn:aws:s3:::lake-${environment}-${account}/raw/*` },
+    { role: 'reader', action: 's3:GetObject', resource: `arn:aws:s3:::states/lake-${environment}/state` },
+    { role: 'reader', action: 's3:ListObjects', resource: `arn:aws:s3:::states/lake-${environment}/state` },
     {
       role: 'reader',
       action: 'ssm:GetParameter',
@@ -198,7 +226,7 @@ test('the document is the same for every environment', () => {
     '',
     '| may | on | if | not seen in the run, because |',
     '|---|---|---|---|',
-    '| `s3:GetObject`, `s3:ListObjects` | `arn:aws:s3:::lake-<env>-<account>/raw/*` |  |  |',
+    '| `s3:GetObject`, `s3:ListObjects` | `arn:aws:s3:::lake-<env>-<account>/raw/*`<br>`arn:aws:s3:::states/lake-<env>/state` |  |  |',
     '| `s3:PutObject` | `arn:aws:s3:::lake-<env>-<account>/raw/*` |  | once a year |',
     '| `ssm:GetParameter` | `arn:aws:ssm:<region>:<account>:parameter/lake/<env>/url` | `{"StringEquals":{"aws:PrincipalAccount":"<account>"}}` |  |',
     '',

@@ -47,14 +47,14 @@ interface RequestRecord {
 }
 
 /**
- * The distinct decisions on roles' calls.
+ * The distinct decisions on calls of an account's roles.
  * @param file the emulator's requests.jsonl
  */
-export function readUses(file: string): Use[] {
+export function readUses(file: string, account: string): Use[] {
   const uses = new Map<string, Use>();
   for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
     const { role, via, permissions } = JSON.parse(line) as RequestRecord;
-    if (role === null) continue;
+    if (role?.split(':')[4] !== account) continue;
     for (const { action, resource, allowed } of permissions ?? []) {
       const use = { role: nameOf(role), action, resource, allowed, via };
       uses.set(JSON.stringify(use), use);
@@ -155,6 +155,16 @@ function nameOf(roleArn: string): string {
 
 // --- Comparing
 
+/**
+ * The same, coarser: each action that a role is granted, on whatever; each resource that it is granted, for whatever.
+ * For roles whose statements name many actions on many resources: what no action is for permits nothing.
+ */
+export function byActionAndByResource(grants: readonly Grant[]): Grant[] {
+  const byAction = grants.map(({ role, action }) => ({ role, action, resource: '*' }));
+  const byResource = grants.map(({ role, resource }) => ({ role, action: '*', resource }));
+  return distinct([...byAction, ...byResource.filter(({ resource }) => resource !== '*')]);
+}
+
 /** Grants that no allowed call needed, and calls that were refused. */
 export function findings(grants: readonly Grant[], uses: readonly Use[]): Findings {
   const needed = (grant: Grant): boolean =>
@@ -223,19 +233,37 @@ export function document(
     text
       .replaceAll(`-${environment}-${account}`, '-<env>-<account>')
       .replaceAll(`/${environment}/`, '/<env>/')
+      .replaceAll(`-${environment}/`, '-<env>/')
       .replaceAll(account, '<account>')
       .replaceAll(region, '<region>');
   const remark = (grant: Grant): string => exceptions.find((exception) => covers(exception, grant))?.reason ?? '';
   const section = (role: string): string => {
-    const actions = new Map<string, Set<string>>();
-    for (const grant of grants.filter((each) => each.role === role)) {
-      const condition = grant.conditions ? `\`${general(JSON.stringify(grant.conditions))}\`` : '';
-      const where = `\`${general(grant.resource)}\` | ${condition} | ${remark(grant)}`;
-      actions.set(where, (actions.get(where) ?? new Set()).add(`\`${grant.action}\``));
-    }
-    const rows = [...actions].map(([where, names]) => `| ${[...names].sort().join(', ')} | ${where} |`).sort();
+    const granted = grants.filter((each) => each.role === role);
+    const lines = granted.map((grant) => ({
+      action: `\`${grant.action}\``,
+      resource: `\`${general(grant.resource)}\``,
+      rest: `${grant.conditions ? `\`${general(JSON.stringify(grant.conditions))}\`` : ''} | ${remark(grant)}`,
+    }));
+    const byAction = grouped(lines, ['action', 'rest'], ({ resource }) => resource).map(([{ action, rest }, on]) => ({
+      action,
+      where: `${on.join('<br>')} | ${rest}`,
+    }));
+    const rows = grouped(byAction, ['where'], ({ action }) => action).map(
+      ([{ where }, actions]) => `| ${actions.join(', ')} | ${where} |`,
+    );
     const head = ['| may | on | if | not seen in the run, because |', '|---|---|---|---|'];
-    return [`## ${role}`, '', `${descriptions.get(role)}.`, '', ...head, ...rows, ''].join('\n');
+    return [`## ${role}`, '', `${descriptions.get(role)}.`, '', ...head, ...rows.sort(), ''].join('\n');
   };
   return [...new Set(grants.map(({ role }) => role))].sort().map(section).join('\n');
+}
+
+/** What is the same in `keys`, once, with the sorted values of all. */
+function grouped<T>(items: readonly T[], keys: readonly (keyof T)[], value: (item: T) => string): [T, string[]][] {
+  const groups = new Map<string, [T, Set<string>]>();
+  for (const item of items) {
+    const key = JSON.stringify(keys.map((each) => item[each]));
+    if (!groups.has(key)) groups.set(key, [item, new Set()]);
+    groups.get(key)![1].add(value(item));
+  }
+  return [...groups.values()].map(([item, values]) => [item, [...values].sort()]);
 }

@@ -24,18 +24,25 @@ interface Found {
 }
 
 /** Actions for which the service knows no resource; each is narrowed by a condition instead. */
-const UNSCOPED = [
-  'ec2:DescribeNetworkInterfaces',
-  'ec2:DescribeRouteTables',
-  'ec2:DescribeSecurityGroups',
-  'ec2:DescribeSubnets',
-  'ec2:DescribeVpcAttribute',
-  'ec2:DescribeVpcEndpoints',
-  'cloudwatch:PutMetricData',
-  'redshift-data:DescribeStatement',
-  'redshift-data:GetStatementResult',
-  'redshift-data:CancelStatement',
-];
+const UNSCOPED = Object.entries({
+  cloudwatch: ['PutMetricData'],
+  ec2: [
+    ...['DescribeAddresses', 'DescribeAddressesAttribute', 'DescribeFlowLogs'],
+    ...['DescribeInternetGateways', 'DescribeNatGateways', 'DescribeNetworkAcls', 'DescribeNetworkInterfaces'],
+    ...['DescribePrefixLists', 'DescribeRouteTables', 'DescribeSecurityGroupRules', 'DescribeSecurityGroups'],
+    ...['DescribeSubnets', 'DescribeVpcAttribute', 'DescribeVpcEndpoints', 'DescribeVpcPeeringConnections'],
+    'DescribeVpcs',
+  ],
+  glue: [
+    ...['CreateClassifier', 'DeleteClassifier', 'GetClassifier', 'UpdateClassifier'],
+    ...['CreateSecurityConfiguration', 'DeleteSecurityConfiguration', 'GetSecurityConfiguration'],
+  ],
+  kms: ['CreateKey', 'ListAliases', 'TagResource'], // a key that is being created has no ARN yet
+  lakeformation: ['GetDataLakeSettings', 'PutDataLakeSettings'],
+  logs: ['CreateLogDelivery', 'DeleteLogDelivery'],
+  'redshift-data': ['CancelStatement', 'DescribeStatement', 'GetStatementResult'],
+  'redshift-serverless': ['CreateUsageLimit', 'DeleteUsageLimit', 'GetUsageLimit', 'UpdateUsageLimit'],
+}).flatMap(([service, operations]) => operations.map((operation) => `${service}:${operation}`));
 
 /** Where a resource says with what it is encrypted. */
 const ENCRYPTED: Record<string, (resource: Configuration) => unknown> = {

@@ -24,10 +24,11 @@ test('a contract is resolved to what the jobs read', () => {
       pepperSecret: 'trackman/dev/pii-pepper',
       walBytesPerStep: 1_073_741_824,
       inlineSnapshotBytes: 1_073_741_824,
+      rejectLimit: 100,
       include: ['public.*'],
       exclude: [],
       tables: {
-        'public.players': { pii: { name: 'hash', email: 'drop' } },
+        'public.players': { pii: { name: 'hash', email: 'drop' }, history: true },
         'public.shots': { partitionBy: ['month(hit_at)'] },
       },
       serving: { include: ['public.*'], exclude: [] },
@@ -120,6 +121,11 @@ describe('two sources', () => {
         'change one of the two contracts, for example by lakeTable',
     ],
     [{ tables: { 'radar.raw': { lakeTable: 'players' } } }, 'lake table of booking radar.raw is "players"'],
+    [
+      { tables: { 'radar.raw': { lakeTable: 'players_history' } } },
+      'lake table of booking radar.raw is "players_history": ' +
+        'expected one that the history of trackman-backend public.players does not have',
+    ],
   ])('that share a name by %j are refused', (values, message) => {
     expect(() => resolve(trackmanBackend, { ...other, ...values })).toThrow(message);
   });

@@ -187,6 +187,7 @@ class Scenario:
             "pepperSecret": "test/pepper",
             "walBytesPerStep": 1 << 30,
             "inlineSnapshotBytes": 1 << 30,
+            "rejectLimit": 3,
             "include": ["public.*"],
             "exclude": [],
             "tables": {},

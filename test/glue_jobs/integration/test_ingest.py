@@ -85,6 +85,9 @@ def test_changes_of_all_kinds(scenario: Scenario) -> None:
     )
     report = scenario.ingest()["items"]
     assert (report.read, report.inserted, report.updated, report.deleted) == (13, 2, 4, 2)
+    assert report.bytes > 0
+    assert report.frontier == scenario.lake_table("items").properties["trackman.frontier"]
+    assert report.lag_seconds > 0
     scenario.assert_lake_equals_source("items")
     assert (103, "renamed and corrected", LARGE) in scenario.lake_rows("items")
     scenario.assert_each_change_logged_once()
@@ -316,29 +319,15 @@ def test_one_table_that_cannot_be_followed_does_not_stop_others(scenario: Scenar
     scenario.on_source(
         "create table keyless (id int)",
         "create table unpublished (id int primary key)",
-        "create table moments (id int primary key, at timestamptz)",
-        "insert into moments values (7, 'infinity')",
-        "alter publication trackman add table keyless, moments",
+        "alter publication trackman add table keyless",
     )
-    scenario.crawl("keyless", "unpublished", "moments", "dropped")
+    scenario.crawl("keyless", "unpublished", "dropped")
     reports = scenario.ingest_what_can_be()
     assert reports["items"].error is None
     assert reports["keyless"].error == "public.keyless: has no primary key (that is not deferrable): its owner adds one"
     assert reports["unpublished"].error.endswith('ALTER PUBLICATION "trackman" ADD TABLE "public"."unpublished"')
-    assert reports["moments"].error == 'public.moments.at, row id = 7: "infinity" has no place in timestamp[us]'
     assert reports["dropped"].error == "public.dropped: was crawled, but is no longer in the source"
     scenario.assert_lake_equals_source("items")
-
-    scenario.on_source("update moments set at = '2026-01-01 00:00Z'")
-    assert scenario.ingest_what_can_be()["moments"].error is None
-    assert scenario.lake_rows("moments") == [(7, datetime(2026, 1, 1))]
-    scenario.on_source("update moments set at = '-infinity'", "insert into items values (100, 'new', null)")
-    reports = scenario.ingest_what_can_be()
-    assert reports["moments"].error == 'public.moments.at, row id = 7: "-infinity" has no place in timestamp[us]'
-    scenario.assert_lake_equals_source("items")
-    scenario.on_source("update moments set at = null")
-    assert scenario.ingest_what_can_be()["moments"].read == 2
-    assert scenario.lake_rows("moments") == [(7, None)]
 
 
 def test_source_that_log_mode_cannot_use_is_refused(scenario: Scenario) -> None:

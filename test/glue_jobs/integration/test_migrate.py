@@ -80,6 +80,18 @@ def test_rights_are_no_more_than_needed(scenario: Scenario, platform: Platform, 
             loader.run(statement)
 
 
+def test_people_sign_in_by_iam_and_read_what_the_application_reads(scenario: Scenario, arguments: list[str]) -> None:
+    migrate.main(arguments)
+    loader = log_in(scenario, "loader")
+    loader.run("create table app.shots (id int)")
+    master = scenario.connect(scenario.serving)
+    [[by_iam, reads, writes]] = master.run(
+        "select pg_has_role('reader', 'rds_iam', 'member'), has_table_privilege('reader', 'app.shots', 'select'),"
+        " has_table_privilege('reader', 'app.shots', 'insert')"
+    )
+    assert (by_iam, reads, writes) == (True, True, False)
+
+
 def test_server_sees_no_password() -> None:
     statements = migrate.migration(
         "dataengineering", {"loader": {"password": "in the clear"}, "application": {"password": "x"}}

@@ -74,8 +74,10 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_fold(spark: SparkSession, case: str) -> None:
     changes, expected = CASES[case]
-    rows = [(place // 2, place % 2, *change) for place, change in enumerate(changes)]
-    schema = "commit_lsn long, ordinal long, op string, before map<string,string>, after map<string,string>"
+    rows = [(place // 2, place % 2, None, *change) for place, change in enumerate(changes)]
+    text_map = "map<string,string>"
+    places = "commit_lsn long, ordinal long, committed_at timestamp_ntz"
+    schema = f"{places}, op string, before {text_map}, after {text_map}"
     lives = fold(spark.createDataFrame(rows, schema), ["k"], ["k", "a", "b"], may_move=True).collect()
     found = [
         life(

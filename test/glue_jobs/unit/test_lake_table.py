@@ -7,7 +7,7 @@ import pytest
 from trackman.column_types import PostgresType
 from trackman.contract import TableName, TableOptions
 from trackman.errors import TableError
-from trackman.lake_table import Drift, LakeTable, compare, describe
+from trackman.lake_table import Drift, LakeTable, Rejected, compare, describe
 from trackman.source_tables import Leaf, SourceColumn, SourceTable
 
 INTEGER = PostgresType("int4", -1, False, "integer", True)
@@ -37,10 +37,36 @@ def test_definition_survives_its_property() -> None:
     assert [(c.name, c.hashed, c.iceberg[1]) for c in table.columns] == [("id", False, "int"), ("name", True, "string")]
 
 
+SCHEMA = pa.schema([("id", pa.int32()), ("level", pa.int32()), ("name", pa.string())])
+LEVELS = replace(PLAYERS, columns=(PLAYERS.columns[0], column("level", 2, INTEGER)))
+
+
+def levels(*texts: str | None) -> dict[str, pa.Array]:
+    return {"id": pa.array([str(row) for row in range(len(texts))]), "level": pa.array(texts)}
+
+
 def test_value_without_a_place_is_named_with_its_row() -> None:
-    table = describe("backend", PLAYERS, OPTIONS)
+    table = describe("backend", LEVELS, TableOptions())
+    with pytest.raises(TableError, match=r'public\.players\.level, row id = 1: "1x" has no place in int32'):
+        table.convert(levels("7", "1x"), SCHEMA)
+
+
+def test_values_without_a_place_are_null_and_told() -> None:
+    table = describe("backend", LEVELS, TableOptions())
+    converted, rejected = table.convert_or_reject(levels("7", "1x", None, "y"), SCHEMA, 2)
+    assert converted["level"].to_pylist() == [7, None, None, None]
+    assert rejected == {
+        1: [Rejected("level", "1x", "has no place in int32")],
+        3: [Rejected("level", "y", "has no place in int32")],
+    }
+    with pytest.raises(TableError, match="row id = 3"):
+        table.convert_or_reject(levels("7", "1x", None, "y"), SCHEMA, 1)
+
+
+def test_key_is_never_left_out() -> None:
+    table = describe("backend", LEVELS, TableOptions())
     with pytest.raises(TableError, match=r'public\.players\.id, row id = 1x: "1x" has no place in int32'):
-        table.convert(table.columns[0], pa.array(["7", "1x"]), pa.int32(), [pa.array(["7", "1x"])])
+        table.convert_or_reject({"id": pa.array(["1x"])}, SCHEMA, 100)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ CONTRACT = {
     "pepperSecret": "p",
     "walBytesPerStep": 1 << 20,
     "inlineSnapshotBytes": 1 << 30,
+    "rejectLimit": 3,
     "include": ["public.*"],
     "exclude": [],
     "tables": {},
