@@ -517,10 +517,10 @@ class _Maker:
 
     def _check(self, doubled: int, lost: int) -> None:
         key = ", ".join(self._mart.key)
-        if doubled:
-            raise TableError(f"{self._mart.name}: {doubled} times its SQL gives more than one row for one {key}")
         if lost:
             raise TableError(f"{self._mart.name}: its SQL gives {lost} rows with null in {key}")
+        if doubled:
+            raise TableError(f"{self._mart.name}: {doubled} times its SQL gives more than one row for one {key}")
 
 
 def _of_groups(rows: DataFrame, groups: DataFrame, key: Sequence[str]) -> DataFrame:

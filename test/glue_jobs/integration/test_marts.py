@@ -284,7 +284,10 @@ def test_mart_that_fails_stops_only_itself(golf: Scenario) -> None:
         "table_that_it_does_not_declare": ("SELECT club FROM players", "The table or view `players` cannot be found"),
         "no_key": (clubs.sql.replace("player_id,\n  club", "club"), "a query of it gives no player_id"),
         "two_rows": (clubs.sql.replace("FROM clubs", "FROM clubs, (VALUES (1), (2)) AS two"), "more than one row for"),
-        "nobody": (clubs.sql.replace("player_id,", "NULL AS player_id,", 1), "rows with null in player_id, club"),
+        "nobody": (
+            clubs.sql.replace("SELECT\n  player_id,", "SELECT\n  NULL AS player_id,"),
+            "rows with null in player_id",
+        ),
         "no_number": (clubs.sql.replace("carry_max,", "club AS carry_max,"), "CAST_INVALID_INPUT"),
         "players": (clubs.sql, "the lake has a table of this name"),
     }
