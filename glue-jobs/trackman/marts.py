@@ -26,7 +26,7 @@ from trackman.current import quote
 from trackman.data_files import write_rows
 from trackman.errors import RivalRunError, TableError
 from trackman.failures import FAILURES, reason_of
-from trackman.iceberg import IcebergCatalog, IcebergTable
+from trackman.iceberg import IcebergCatalog
 from trackman.pending import NOTHING, Span, Summary, read_log, summarize
 from trackman.session import own_session
 from trackman.versions import TableVersion
@@ -128,9 +128,8 @@ class MadeFrom:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def of(cls, table: IcebergTable) -> "MadeFrom":
-        """What a mart's table says of itself."""
-        values = json.loads(table.properties[MADE_FROM])
+    def from_json(cls, text: str) -> "MadeFrom":
+        values = json.loads(text)
         return cls(values["definition"], {name: UsedVersion(**used) for name, used in values["tables"].items()})
 
 
@@ -273,7 +272,9 @@ class _Maker:
 
     def _find(self) -> None:
         self._table = self._catalog.find(self._database, self._mart.name)
-        self._made_from = self._table and MadeFrom.of(self._table)
+        # As they are now: the table reads its own anew behind a commit, and would show what a rival made of them.
+        self._found = self._table.properties if self._table else {}
+        self._made_from = MadeFrom.from_json(self._found[MADE_FROM]) if self._table else None
 
     def changes(self) -> Iterator[_Change]:
         """What has to be known of the change log."""
@@ -363,7 +364,7 @@ class _Maker:
                 replacement = self._table.begin_replace(columns, gone)
                 files = write_rows(rows, replacement.layout)
                 self._checkpoint(f"written {mart.name}")
-                properties = self._properties(int(self._table.properties[EPOCH]) + 1)
+                properties = self._properties(int(self._found[EPOCH]) + 1)
                 replacement.publish(self._run_id, self._expected, properties, files)
         finally:
             rows.unpersist()
@@ -463,8 +464,8 @@ class _Maker:
 
     def _publish(self) -> None:
         """What is on the run's branch, or what there is, with what it was made from. Nothing, when that is known."""
-        properties = self._properties(int(self._table.properties[EPOCH]))
-        if properties.items() <= self._table.properties.items():
+        properties = self._properties(int(self._found[EPOCH]))
+        if properties.items() <= self._found.items():
             return
         self._table.publish(self._run_id, self._expected, properties)
         self._checkpoint(f"published {self._mart.name}")
@@ -478,7 +479,7 @@ class _Maker:
 
     @property
     def _expected(self) -> dict[str, str]:
-        return {MADE_FROM: self._table.properties[MADE_FROM]}
+        return {MADE_FROM: self._found[MADE_FROM]}
 
     def _properties(self, epoch: int) -> dict[str, str]:
         used = {name: UsedVersion.of(version) for name, version in self._versions.items()}
@@ -516,10 +517,10 @@ class _Maker:
 
     def _check(self, doubled: int, lost: int) -> None:
         key = ", ".join(self._mart.key)
-        if doubled:
-            raise TableError(f"{self._mart.name}: {doubled} times its SQL gives more than one row for one {key}")
         if lost:
             raise TableError(f"{self._mart.name}: its SQL gives {lost} rows with null in {key}")
+        if doubled:
+            raise TableError(f"{self._mart.name}: {doubled} times its SQL gives more than one row for one {key}")
 
 
 def _of_groups(rows: DataFrame, groups: DataFrame, key: Sequence[str]) -> DataFrame:

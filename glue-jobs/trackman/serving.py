@@ -27,7 +27,7 @@ from trackman.current import quote
 from trackman.errors import RivalRunError
 from trackman.iceberg import CATALOG, IcebergCatalog, IcebergTable
 from trackman.lsn import format_lsn, parse_lsn
-from trackman.marts import MadeFrom, Mart
+from trackman.marts import MADE_FROM, MadeFrom, Mart
 from trackman.pending import NOTHING, Span, read_log, summarize
 from trackman.postgres import Server, identifier, literal
 from trackman.versions import TableVersion
@@ -151,7 +151,7 @@ def served_marts(
     for mart in marts:
         iceberg = None if mart.name in taken else catalog.find(marts_database, mart.name)
         # One whose definition changed and that could not be made anew stays as it was served.
-        if iceberg is not None and MadeFrom.of(iceberg).definition == mart.hash:
+        if iceberg is not None and MadeFrom.from_json(iceberg.properties[MADE_FROM]).definition == mart.hash:
             columns = (ServedColumn(each.name, each.serving_type, each.comment) for each in mart.columns)
             served.append(
                 ServedTable(
