@@ -46,7 +46,7 @@ def stage_marts(spark: SparkSession, _contracts: Sequence[Contract], arguments: 
     failures = []
     for report in make_marts(spark, marts, versions, log, arguments.marts_database, arguments.JOB_RUN_ID):
         print(json.dumps({"run": arguments.JOB_RUN_ID, "stage": "marts", **asdict(report)}), flush=True)
-        if report.error:
+        if report.error is not None:
             failures.append(f"{report.mart}: {report.error}")
     if failures:
         raise JobError(f"{len(failures)} failed, all others are made: {'; '.join(failures)}")

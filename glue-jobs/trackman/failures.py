@@ -14,4 +14,6 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, Py4JJavaError):
         return error.java_exception.toString().splitlines()[0]
     own = [line.split(": ", 1)[1] for line in str(error).splitlines() if line.startswith(f"{TableError.__module__}.")]
-    return own[-1] if own else str(error).splitlines()[0]
+    # Spark begins some messages with empty lines.
+    said = [line for line in str(error).splitlines() if line.strip()]
+    return own[-1] if own else (said or [type(error).__name__])[0]
