@@ -91,12 +91,13 @@ def write_rows(rows: DataFrame, layout: Layout) -> list[DataFile]:
                 pa.array([file.location for file in files], pa.string()),
                 pa.array([file.partition for file in files], pa.list_(pa.string())),
                 pa.array([file.rows for file in files], pa.int64()),
+                pa.array([file.bytes for file in files], pa.int64()),
             ],
             names,
         )
 
-    files = rows.mapInArrow(write, "location string, partition array<string>, rows bigint").collect()
-    return [DataFile(file.location, tuple(file.partition), file.rows) for file in files]
+    files = rows.mapInArrow(write, "location string, partition array<string>, rows bigint, bytes bigint").collect()
+    return [DataFile(file.location, tuple(file.partition), file.rows, file.bytes) for file in files]
 
 
 class _OpenFile:

@@ -11,6 +11,7 @@ from trackman.failures import reason_of
         (TableError("shots: no key\nand more"), "shots: no key"),
         (TableError("\n\n[CAST_INVALID_INPUT] no number"), "[CAST_INVALID_INPUT] no number"),
         (TableError(""), "TableError"),
+        (TableError("\n  thrown from the worker\nTraceback (most recent\nValueError: no\n"), "ValueError: no"),
         (TableError("Traceback\ntrackman.errors.TableError: shots.carry: NaN\n"), "shots.carry: NaN"),
     ],
 )
