@@ -510,7 +510,10 @@ class _Maker:
         columns = [by_name[name] for name in names or by_name]
         if missing := [column.name for column in columns if column.name not in rows.columns]:
             raise TableError(f"{self._mart.name}: a query of it gives no {', '.join(missing)}")
-        return rows.select(*[F.col(quote(each.name)).cast(each.spark_type).alias(each.name) for each in columns])
+        # As SQL, for that goes by the session of the rows; a column's cast by whichever session is the active one.
+        return rows.selectExpr(
+            *[f"cast({quote(each.name)} as {each.spark_type}) as {quote(each.name)}" for each in columns]
+        )
 
     def _without_group(self) -> Column:
         return F.count_if(reduce(Column.__or__, (F.col(quote(name)).isNull() for name in self._mart.key)))

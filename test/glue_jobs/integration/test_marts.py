@@ -288,7 +288,7 @@ def test_mart_that_fails_stops_only_itself(golf: Scenario) -> None:
             clubs.sql.replace("SELECT\n  player_id,", "SELECT\n  NULL AS player_id,"),
             "rows with null in player_id",
         ),
-        "no_number": (clubs.sql.replace("carry_max,", "club AS carry_max,"), "CAST_INVALID_INPUT"),
+        "no_number": (clubs.sql.replace("\n  carry_max,", "\n  club AS carry_max,"), "CAST_INVALID_INPUT"),
         "players": (clubs.sql, "the lake has a table of this name"),
     }
     golf.marts = [

@@ -15,6 +15,7 @@ def measured_run(scenario: Scenario, number: int) -> dict[str, Measurement]:
         scenario.raw_database,
         scenario.lake_database,
         f"jr_{scenario.name}_measured_{number}",
+        scenario.handed_over.append,
         measure=measurements.extend,
     ).run()
     return {measurement.metric: measurement for measurement in measurements}
