@@ -84,26 +84,19 @@ export async function runJob(
   return run;
 }
 
-/** A run that is under way is waited for first. */
 async function startJob(
   glue: GlueClient,
   name: string,
   report: Report,
   jobArguments: Readonly<Record<string, string>>,
 ): Promise<string> {
-  for (;;) {
-    try {
-      return (await glue.send(new StartJobRunCommand({ JobName: name, Arguments: jobArguments }))).JobRunId!;
-    } catch (error) {
-      if (!(error instanceof ConcurrentRunsExceededException)) throw error;
-      report('a run was under way: waiting for it');
-      const look = async () => {
-        const { JobRuns } = await glue.send(new GetJobRunsCommand({ JobName: name, MaxResults: 25 }));
-        return JobRuns?.every((run) => ENDED.has(run.JobRunState!)) || undefined;
-      };
-      await poll(`the running job ${name}`, look, { everyMs: EVERY_MS, withinMs: 60 * MINUTE_MS });
-    }
-  }
+  const start = async () =>
+    (await glue.send(new StartJobRunCommand({ JobName: name, Arguments: jobArguments }))).JobRunId!;
+  const isIdle = async () => {
+    const { JobRuns } = await glue.send(new GetJobRunsCommand({ JobName: name, MaxResults: 25 }));
+    return JobRuns!.every((run) => ENDED.has(run.JobRunState!));
+  };
+  return startWhenIdle(`job ${name}`, start, isIdle, report);
 }
 
 /** Starts a run of a workflow as its schedule would, waits, and returns its job runs. Every one must have succeeded. */
@@ -130,19 +123,30 @@ export async function runWorkflow(region: string, name: string, report: Report):
   return runs;
 }
 
-/** A run that is under way (a schedule fired) is waited for first, so that ours begins after what the caller did. */
 async function startWorkflow(glue: GlueClient, name: string, report: Report): Promise<string> {
+  const start = async () => (await glue.send(new StartWorkflowRunCommand({ Name: name }))).RunId!;
+  const isIdle = async () => {
+    const { Runs } = await glue.send(new GetWorkflowRunsCommand({ Name: name, MaxResults: 25 }));
+    return Runs!.every((run) => run.Status !== 'RUNNING');
+  };
+  return startWhenIdle(`workflow ${name}`, start, isIdle, report);
+}
+
+/** A run that is under way (a schedule fired) is waited for first, so that ours begins after what the caller did. */
+async function startWhenIdle(
+  what: string,
+  start: () => Promise<string>,
+  isIdle: () => Promise<boolean>,
+  report: Report,
+): Promise<string> {
   for (;;) {
     try {
-      return (await glue.send(new StartWorkflowRunCommand({ Name: name }))).RunId!;
+      return await start();
     } catch (error) {
       if (!(error instanceof ConcurrentRunsExceededException)) throw error;
       report('a run was under way: waiting for it');
-      const look = async () => {
-        const { Runs } = await glue.send(new GetWorkflowRunsCommand({ Name: name, MaxResults: 25 }));
-        return Runs?.some((run) => run.Status === 'RUNNING') ? undefined : true;
-      };
-      await poll(`the running workflow ${name}`, look, { everyMs: EVERY_MS, withinMs: 60 * MINUTE_MS });
+      const look = async () => (await isIdle()) || undefined;
+      await poll(`the running ${what}`, look, { everyMs: EVERY_MS, withinMs: 60 * MINUTE_MS });
     }
   }
 }

@@ -20,7 +20,6 @@ from trackman.data_files import DataFileWriter
 from trackman.errors import LostChangesError
 from trackman.iceberg import IcebergCatalog, IcebergTable
 from trackman.lsn import format_lsn
-from trackman.partitioning import PartitionField
 from trackman.pgoutput import Batch, Commit, Parser
 from trackman.postgres import Server, literal
 from trackman.source import MESSAGE_PREFIX, Barrier, Source
@@ -37,12 +36,7 @@ def server_property(source: str) -> str:
 
 def open_change_log(catalog: IcebergCatalog, database: str) -> IcebergTable:
     """The change log; an empty one is made when there is none."""
-    table = catalog.find(database, TABLE)
-    if table is None:
-        fields = [PartitionField.parse(text) for text in PARTITION_BY]
-        catalog.begin_create(database, TABLE, COLUMNS, fields).publish({})
-        table = catalog.find(database, TABLE)
-    return table
+    return catalog.open(database, TABLE, COLUMNS, PARTITION_BY)
 
 
 def start_or_resume(

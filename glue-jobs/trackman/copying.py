@@ -6,7 +6,7 @@ A copy is of one moment of the source. What happened since is in the change log,
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
 
@@ -16,7 +16,7 @@ from trackman.checkpoints import Checkpoint, no_checkpoint
 from trackman.contract import Contract, TableName
 from trackman.data_files import DataFile, Layout
 from trackman.errors import JobError, RivalRunError, TableError
-from trackman.iceberg import IcebergCatalog, IcebergTable
+from trackman.iceberg import IcebergCatalog, IcebergTable, beside_upkeep
 from trackman.lake_table import DEFINITION, Drift, LakeTable, compare, describe
 from trackman.partitioning import PartitionField
 from trackman.pii import contract_pepper
@@ -26,8 +26,6 @@ from trackman.reports import TableReport
 from trackman.snapshot import CopiedRange, copy_ranges, exported_snapshot, plan_copy
 from trackman.source import Source, source_server
 from trackman.source_tables import SourceTable, read_tables
-
-_RACES = 3
 
 
 class Copier:
@@ -115,7 +113,7 @@ class Copier:
         self._checkpoint("copies written")
         for name, draft in drafts.items():
             report = self._publish(draft, [part for part in copied if part.table == name], snapshot.seen, history)
-            reports.append(TableReport(**{**vars(report), "seconds": round(time.monotonic() - started, 3)}))
+            reports.append(replace(report, seconds=round(time.monotonic() - started, 3)))
             print(f"{name}: {report.error or f'copied {report.read} rows'}", flush=True)
         return reports
 
@@ -133,8 +131,7 @@ class Copier:
             new = self._catalog.begin_create(self._lake_database, lake_table, columns, partition_by)
             return _Draft(table, new.layout, 0, new.publish)
 
-        dropped = [column for column, rule in options.pii.items() if rule == "drop"]
-        replacement = replaced.begin_replace(columns, dropped)
+        replacement = replaced.begin_replace(columns, options.columns_with("drop"))
         epoch = replaced.properties[EPOCH]
 
         def publish(properties: Mapping[str, str], files: Sequence[DataFile]) -> None:
@@ -159,13 +156,10 @@ class Copier:
             bookmark_property(self._contract.source): Bookmark(0, snapshot=seen, history=history).to_json(),
             EPOCH: str(max(draft.replaced_epoch + 1, seen.lsn)),
         }
-        for races_left in reversed(range(_RACES)):
-            try:
-                draft.publish(properties, files)
-                break
-            except RivalRunError as error:
-                if not races_left:
-                    return TableReport(str(name), error=str(error))
+        try:
+            beside_upkeep(lambda: draft.publish(properties, files))
+        except RivalRunError as error:
+            return TableReport(str(name), error=str(error))
         self._checkpoint(f"copied {name}")
         rows = sum(file.rows for file in files)
         size = sum(file.bytes for file in files)

@@ -30,9 +30,8 @@ from trackman.bookmark import format_time
 from trackman.contract import FilesContract
 from trackman.data_files import DataFileWriter
 from trackman.file_reading import INGESTED, QUARANTINED, Outcome
-from trackman.iceberg import IcebergCatalog, IcebergTable, publish_beside_upkeep
+from trackman.iceberg import IcebergCatalog, beside_upkeep
 from trackman.landing import Unit
-from trackman.partitioning import PartitionField
 
 TABLE = "files"
 LAST_BATCH = "trackman.files"
@@ -121,11 +120,7 @@ class Ledger:
         self._fingerprint = contract.fingerprint
         self._table_uuid = table_uuid
         self._property = f"{LAST_BATCH}.{contract.source}"
-        catalog = IcebergCatalog(spark)
-        if catalog.find(database, TABLE) is None:
-            fields = [PartitionField.parse(text) for text in _PARTITION_BY]
-            catalog.begin_create(database, TABLE, _COLUMNS, fields).publish({})
-        self._table: IcebergTable = catalog.find(database, TABLE)
+        self._table = IcebergCatalog(spark).open(database, TABLE, _COLUMNS, _PARTITION_BY)
 
     def settle(self, batch: BatchRecord, run_id: str) -> None:
         """Add the batch's outcomes, unless they are there."""
@@ -152,7 +147,7 @@ class Ledger:
         with DataFileWriter(layout) as writer:
             writer.write(pa.Table.from_pylist(rows, layout.schema))
             files = writer.close()
-        publish_beside_upkeep(self._table, run_id, {self._property: held}, {self._property: reached}, files)
+        beside_upkeep(lambda: self._table.publish(run_id, {self._property: held}, {self._property: reached}, files))
 
     def known(self, listed: Collection[Unit]) -> Known:
         """What it has of units that landed when those of a listing did."""

@@ -17,12 +17,12 @@ from trackman.checkpoints import Checkpoint, no_checkpoint
 from trackman.column_types import ColumnDefinition
 from trackman.contract import FilesContract
 from trackman.data_files import DataFile
-from trackman.errors import JobError, RivalRunError
+from trackman.errors import JobError
 from trackman.file_ledger import LAST_BATCH, BatchRecord, Known, Ledger
 from trackman.file_merging import merge_files
 from trackman.file_reading import INGESTED, PROVENANCE, QUARANTINED, REPEATED, Batch, read_units
 from trackman.file_values import arrow_type, lake_column
-from trackman.iceberg import IcebergCatalog, IcebergTable, publish_beside_upkeep
+from trackman.iceberg import IcebergCatalog, IcebergTable, beside_upkeep
 from trackman.landing import Unit, list_landed
 from trackman.partitioning import PartitionField
 from trackman.pii import contract_pepper
@@ -31,7 +31,6 @@ from trackman.pii import contract_pepper
 _UNITS_PER_COMMIT = 500
 # What lands while a run is at work starts none: the workflow has one at a time. So it looks again, but not for ever.
 _LOOKS = 5
-_RACES = 3
 _TOLD = 10
 
 
@@ -104,7 +103,7 @@ class FilesIngestion:
         properties = {LAST_BATCH: record.emptied().to_json()}
         if not report.failed:
             report.frontier = properties[FRONTIER] = format_time(listing.began_at)
-        publish_beside_upkeep(table, self._run_id, {LAST_BATCH: record.to_json()}, properties)
+        beside_upkeep(lambda: table.publish(self._run_id, {LAST_BATCH: record.to_json()}, properties))
         report.error = _told(self._problems)
         report.seconds = round(time.monotonic() - started, 3)
         return report
@@ -163,20 +162,18 @@ class FilesIngestion:
     ) -> None:
         expected, properties = {LAST_BATCH: record.to_json()}, {LAST_BATCH: following.to_json()}
         if not self._contract.key or not files:
-            publish_beside_upkeep(table, self._run_id, expected, properties, files)
+            beside_upkeep(lambda: table.publish(self._run_id, expected, properties, files))
             return
-        for races_left in reversed(range(_RACES)):
-            try:
-                branch = table.branch(self._run_id)
-                schema = self._spark.table(table.spark_name).schema
-                merge_files(self._spark, files, branch, self._contract.key, schema)
-                self._checkpoint("branch written")
-                table.publish(self._run_id, expected, properties)
-                break
-            except RivalRunError:
-                if not races_left:
-                    raise
-                table.refresh()
+
+        def merge_and_publish() -> None:
+            table.refresh()
+            branch = table.branch(self._run_id)
+            schema = self._spark.table(table.spark_name).schema
+            merge_files(self._spark, files, branch, self._contract.key, schema)
+            self._checkpoint("branch written")
+            table.publish(self._run_id, expected, properties)
+
+        beside_upkeep(merge_and_publish)
         # They are part of no table: the merge wrote its own. After a death, upkeep finds them.
         aws.delete_objects([file.location for file in files])
 

@@ -5,7 +5,7 @@ It is made from the change log, from the table's first copy on. Of a transaction
 cannot tell, because the table was copied anew, is found by comparing the open versions with the table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
@@ -52,8 +52,10 @@ class Histories:
         of = current.properties
         bookmark = bookmark_property(self._contract.source)
         history = self._open(definition)
-        epoch = history.properties[EPOCH]
-        held, reached = (Bookmark.from_json(each.properties[bookmark]) for each in (history, current))
+        # As it was found, not as a rival left it while versions were written.
+        found = {name: history.properties[name] for name in (bookmark, EPOCH)}
+        epoch = found[EPOCH]
+        held, reached = (Bookmark.from_json(each[bookmark]) for each in (found, of))
         written = 0
         if epoch != _UNBORN and held.history == reached.history:
             span = Span(definition.name, held, reached.position)
@@ -61,37 +63,34 @@ class Histories:
             if summary.changes and not summary.truncated_at:
                 lives = lives_of(span.of(changes), definition.key, summary.may_move)
                 written += self._write(self._changed(lives, history, definition), history, definition)
-            self._publish(history, {bookmark: of[bookmark], FRONTIER: of[FRONTIER]})
+            moved = {bookmark: of[bookmark], FRONTIER: of[FRONTIER]}
+            history.publish(self._run_id, found, moved)
+            found[bookmark] = of[bookmark]
         if epoch != of[EPOCH]:
             at = parse_time(of[FRONTIER])
             written += self._write(self._differing(history, current, definition, at), history, definition)
-            self._publish(history, {name: of[name] for name in (bookmark, FRONTIER, EPOCH)})
+            history.publish(self._run_id, found, {name: of[name] for name in (bookmark, FRONTIER, EPOCH)})
         self._checkpoint(f"history published {definition.name}")
         size = history.added_bytes if written else 0
         return TableReport(f"{definition.name} (history)", inserted=written, bytes=size, frontier=of[FRONTIER])
-
-    def _publish(self, history: IcebergTable, properties: Mapping[str, str]) -> None:
-        before = history.properties
-        history.publish(self._run_id, {name: before.get(name) for name in properties}, properties)
 
     def _open(self, definition: LakeTable) -> IcebergTable:
         """The history's table, with the columns of the current table."""
         if taken := {name for name, *_ in _PERIOD} & {column.name for column in definition.columns}:
             raise TableError(f"{definition.name}: a history has columns {', '.join(taken)} of its own: keep none of it")
         name = f"{self._contract.lake_table(definition.name)}{_SUFFIX}"
-        table = self._catalog.find(self._lake_database, name)
         columns = [column.iceberg for column in definition.columns]
-        if table is None:
-            nowhere = {bookmark_property(self._contract.source): Bookmark(0).to_json(), EPOCH: _UNBORN}
-            new = self._catalog.begin_create(self._lake_database, name, [*columns, *_PERIOD])
-            new.publish({DEFINITION: definition.to_json(), **nowhere})
-            return self._catalog.find(self._lake_database, name)
+        unborn = {
+            DEFINITION: definition.to_json(),
+            bookmark_property(self._contract.source): Bookmark(0).to_json(),
+            EPOCH: _UNBORN,
+        }
+        table = self._catalog.open(self._lake_database, name, [*columns, *_PERIOD], properties=unborn)
         stored = LakeTable.from_json(table.properties[DEFINITION])
         if stored != definition:
             self._check_same_types(stored, columns, table.name)
-            kept = {column.name for column in definition.columns}
-            pii = self._contract.options(definition.name).columns_with("drop")
-            table.evolve(columns, pii - kept, {DEFINITION: definition.to_json()})
+            dropped = self._contract.options(definition.name).columns_with("drop")
+            table.evolve(columns, dropped, {DEFINITION: definition.to_json()})
         return table
 
     def _check_same_types(self, stored: LakeTable, columns: Sequence[ColumnDefinition], history: str) -> None:

@@ -8,6 +8,7 @@ properties by itself on top of a rival's commit, but refuses a fast-forward to w
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from py4j.java_gateway import JavaObject, JVMView
@@ -57,6 +58,21 @@ class IcebergCatalog:
                 return None
             raise
         return IcebergTable(self._jvm, table, name)
+
+    def open(
+        self,
+        database: str,
+        table: str,
+        columns: Iterable[ColumnDefinition],
+        partition_by: Sequence[str] = (),
+        properties: Mapping[str, str] = MappingProxyType({}),
+    ) -> "IcebergTable":
+        """The table; when there is none of that name, one without rows. `partition_by` are transforms as text."""
+        if (found := self.find(database, table)) is None:
+            fields = [PartitionField.parse(text) for text in partition_by]
+            self.begin_create(database, table, columns, fields).publish(properties)
+            found = self.find(database, table)
+        return found
 
     def tables(self, database: str) -> Iterator["IcebergTable"]:
         """All Iceberg tables of a database, each as it is when it is reached."""
@@ -180,9 +196,7 @@ class IcebergTable:
                 append.commit()
             elif branch not in self._table.refs():
                 transaction.manageSnapshots().createBranch(branch, self.snapshot_id).commit()
-            _set_properties(transaction, properties)
-            transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
-            transaction.commitTransaction()
+            _commit_branch(transaction, branch, properties)
         self._written_branch = None
         self._table.refresh()
 
@@ -195,17 +209,11 @@ class IcebergTable:
             transaction.commitTransaction()
 
 
-def publish_beside_upkeep(
-    table: IcebergTable,
-    run_id: str,
-    expected: Mapping[str, str | None],
-    properties: Mapping[str, str],
-    files: Sequence[DataFile] = (),
-) -> None:
-    """Publish files or properties; once more when somebody committed at that moment who left what is `expected`."""
+def beside_upkeep(publish: Callable[[], None]) -> None:
+    """Run a publication, again when it lost a race: upkeep leaves what it expects, a rival run does not."""
     for races_left in reversed(range(_RACES)):
         try:
-            table.publish(run_id, expected, properties, files)
+            publish()
             return
         except RivalRunError:
             if not races_left:
@@ -247,9 +255,7 @@ class Replacement:
             overwrite.overwriteByRowFilter(self._jvm.org.apache.iceberg.expressions.Expressions.alwaysTrue())
             _add_files(self._jvm, transaction.table(), overwrite.addFile, files)
             overwrite.commit()
-            _set_properties(transaction, properties)
-            transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
-            transaction.commitTransaction()
+            _commit_branch(transaction, branch, properties)
 
 
 class NewTable:
@@ -310,6 +316,13 @@ def _evolve(jvm: JVMView, transaction: JavaObject, columns: dict[str, Any], drop
             update.deleteColumn(name)
         update.addColumn(name, column.type(), column.doc())
     update.commit()
+
+
+def _commit_branch(transaction: JavaObject, branch: str, properties: Mapping[str, str]) -> None:
+    """Make the branch the new main, and set properties with it."""
+    _set_properties(transaction, properties)
+    transaction.manageSnapshots().fastForwardBranch(_MAIN, branch).removeBranch(branch).commit()
+    transaction.commitTransaction()
 
 
 def _schema_json(jvm: JVMView, schema: JavaObject) -> dict[str, Any]:

@@ -174,8 +174,8 @@ class Ingestion:
     def _follow_history(self, name: TableName, changes: DataFrame) -> TableReport:
         """Of a table that was just published."""
         started = time.monotonic()
-        current = self._copier.find(name)
         try:
+            current = self._copier.find(name)
             report = self._histories.follow(current, LakeTable.from_json(current.properties[DEFINITION]), changes)
         except FAILURES as error:
             report = TableReport(f"{name} (history)", error=reason_of(error))

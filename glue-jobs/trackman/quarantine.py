@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from trackman.contract import TableName
 from trackman.errors import TableError
-from trackman.iceberg import IcebergCatalog, IcebergTable
+from trackman.iceberg import IcebergCatalog
 from trackman.lake_table import Rejected
 
 TABLE = "quarantine"
@@ -54,7 +54,7 @@ def quarantine(
     """Record values, each once however often it is found."""
     if not rows:
         return
-    target = _open(IcebergCatalog(spark), database)
+    target = IcebergCatalog(spark).open(database, TABLE, COLUMNS)
     now = datetime.now(UTC).replace(tzinfo=None)
     records = [
         (source, *table, row.key, rejected.column, rejected.value, rejected.reason, now, run_id)
@@ -70,11 +70,3 @@ def quarantine(
         f" on {condition} and map_entries(t.key) = map_entries(s.key) when not matched then insert *"
     )
     spark.catalog.dropTempView(view)
-
-
-def _open(catalog: IcebergCatalog, database: str) -> IcebergTable:
-    table = catalog.find(database, TABLE)
-    if table is None:
-        catalog.begin_create(database, TABLE, COLUMNS).publish({})
-        table = catalog.find(database, TABLE)
-    return table

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts import LOG_CONTRACT
 from pyspark.sql import SparkSession
 from trackman.session import spark_session
 
@@ -47,27 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def contract_values() -> dict[str, Any]:
     """A source's contract as JSON has it."""
-    return {
-        "source": "backend",
-        "mode": "log",
-        "connection": {
-            "glueConnection": "backend",
-            "urlParameter": "/test/backend/url",
-            "caParameter": "/test/backend/ca",
-            "secret": "test/backend",
-        },
-        "catalogDatabase": "backend",
-        "publication": "trackman",
-        "slot": "trackman",
-        "pepperSecret": "test/pepper",
-        "walBytesPerStep": 1 << 30,
-        "inlineSnapshotBytes": 1 << 30,
-        "rejectLimit": 3,
-        "include": ["public.*"],
-        "exclude": [],
-        "tables": {},
-        "serving": {"include": ["public.*"], "exclude": ["public.internal_*"]},
-    }
+    return LOG_CONTRACT
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import boto3
 import migrate
 import pg8000.exceptions
 import pg8000.native
+from contracts import LOG_CONTRACT
 from pyspark.sql import Row, SparkSession
 from trackman.bookmark import Bookmark, bookmark_property
 from trackman.checkpoints import Checkpoint, no_checkpoint
@@ -177,8 +178,7 @@ class Scenario:
     @property
     def contract(self) -> Contract:
         values = {
-            "source": "backend",
-            "mode": "log",
+            **LOG_CONTRACT,
             "connection": {
                 "glueConnection": "trackman-backend",
                 "urlParameter": f"/test/{self.name}/url",
@@ -186,15 +186,7 @@ class Scenario:
                 "secret": f"test/{self.name}",
             },
             "catalogDatabase": f"crawled_{self.name}",
-            "publication": "trackman",
             "slot": self.name,
-            "pepperSecret": "test/pepper",
-            "walBytesPerStep": 1 << 30,
-            "inlineSnapshotBytes": 1 << 30,
-            "rejectLimit": 3,
-            "include": ["public.*"],
-            "exclude": [],
-            "tables": {},
             "serving": {"include": ["public.*"], "exclude": []},
         }
         return load_contracts(json.dumps([{**values, **self.options}]))[0]
