@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from platform_under_test import Died, Recorder, Scenario, dying_at
+from platform_under_test import Died, Recorder, Scenario, at, dying_at
 from trackman.contract import TableName
 from trackman.ingestion import Anew
 
@@ -109,6 +109,24 @@ def test_death_at_its_steps(scenario: Scenario) -> None:
         witness.look()
         scenario.ingest()
         witness.confirm()
+
+
+def test_rival_that_was_faster_is_not_overwritten(scenario: Scenario) -> None:
+    witness = players(scenario)
+    scenario.on_source("update players set handicap = 30 where id = 1")
+    before = scenario.lake_table("players_history").properties["trackman.bookmark.backend"]
+    rivals = before.replace('"xid": ', '"xid": 1')
+
+    def rival() -> None:
+        scenario.lake_table("players_history").publish("rival", {}, {"trackman.bookmark.backend": rivals})
+
+    reports = scenario.ingest_what_can_be(at("history written public.players", rival))
+    assert "trackman.bookmark.backend is" in reports["players (history)"].error
+    assert scenario.lake_table("players_history").properties["trackman.bookmark.backend"] == rivals
+    witness.look()
+    scenario.lake_table("players_history").publish("test", {}, {"trackman.bookmark.backend": before})
+    scenario.ingest()
+    witness.confirm()
 
 
 def test_what_a_copy_puts_right_is_a_change_at_that_moment(scenario: Scenario) -> None:
