@@ -15,6 +15,8 @@ const CRAWLER_OPERATIONS = [
   ...['UpdatePartition', 'BatchUpdatePartition', 'DeletePartition', 'BatchDeletePartition'],
 ].map((operation) => `glue:${operation}`);
 
+const UPKEEP_OF_MINUTES = 'in a lake of some minutes only marts have something to compact';
+
 /** What is granted though the end-to-end run does not need it. One that explains nothing any more fails the tests. */
 export const exceptions: readonly Exception[] = [
   // Glue itself
@@ -87,11 +89,21 @@ export const exceptions: readonly Exception[] = [
     resource: '*raw*',
     reason: 'nothing of the demo has to be set aside',
   }),
-  ...each(['glue:UpdateTable', 's3:PutObject', 's3:DeleteObject'], {
+  ...['raw', 'lake'].flatMap((database) => [
+    {
+      role: 'trackman-maintain',
+      action: 'glue:UpdateTable',
+      resource: `*/trackman_${database}*`,
+      reason: UPKEEP_OF_MINUTES,
+    },
+    { role: 'trackman-maintain', action: 's3:PutObject', resource: `*/${database}/*`, reason: UPKEEP_OF_MINUTES },
+  ]),
+  {
     role: 'trackman-maintain',
+    action: 's3:DeleteObject',
     resource: '*',
-    reason: 'but for marts there is nothing to compact or to expire in a lake of some minutes',
-  }),
+    reason: 'nothing is old enough to be removed',
+  },
   {
     role: 'trackman-publish',
     action: 's3:DeleteObject',
