@@ -18,10 +18,10 @@ import { jestResult, junitResult, oneTest } from './results.mjs';
 const ZIZMOR = ['--offline', '--no-progress', '--persona', 'pedantic', '--quiet', '.github'];
 
 /**
- * The steps of `npm test` (all), `npm run test:unit` (unit) and `npm run check` (check).
+ * The steps of `npm test` (all), `npm run test:unit` (unit) and `npm run check` (check), in lanes that may run at once.
  * @param {string} repository
  * @param {Record<string, string>} tools .local/toolchain.json
- * @returns {Record<'all' | 'unit' | 'check', Step[]>}
+ * @returns {Record<'all' | 'unit' | 'check', Step[][]>}
  */
 export function suites(repository, tools) {
   const reports = path.join(repository, '.local/test-results');
@@ -54,21 +54,21 @@ export function suites(repository, tools) {
   ];
   const unit = jest('Unit tests', 'unit');
 
+  const emulator = pytest(repository, tools, {
+    title: 'Emulator',
+    python: tools.emulatorPython,
+    target: 'test/emulator',
+    options: ['--durations=5'],
+    modules: [repository],
+  });
+  const endToEnd = jest('End to end', 'e2e', '--runInBand'); // they share this checkout's platform
+
   return {
-    check: checks,
-    unit: [unit, jobs("The jobs' pure functions", 'test/glue_jobs/unit')],
+    check: [checks],
+    unit: [[unit, jobs("The jobs' pure functions", 'test/glue_jobs/unit')]],
     all: [
-      ...checks,
-      unit,
-      jobs('Jobs', 'test/glue_jobs'),
-      pytest(repository, tools, {
-        title: 'Emulator',
-        python: tools.emulatorPython,
-        target: 'test/emulator',
-        options: ['--durations=5'],
-        modules: [repository],
-      }),
-      jest('End to end: the main job', 'e2e', '--runInBand'), // they share this checkout's platform
+      [...checks, unit, jobs('Jobs', 'test/glue_jobs')],
+      [emulator, endToEnd], // these mostly wait
     ],
   };
 }
