@@ -3,6 +3,7 @@
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from trackman import aws
 from trackman.partitioning import PartitionField, split_by_partition
 
 _ROW_GROUP_BYTES = 64 << 20  # in memory
+_UPLOADS = 4
 
 
 class DataFile(NamedTuple):
@@ -65,16 +67,19 @@ class DataFileWriter:
             self._open[group, partition].write(rows)
 
     def close(self) -> list[DataFile]:
-        """Finish and upload the files."""
-        files = []
-        for file in self._open.values():
-            location = f"{self._layout.location}/data/{file.path.name}"
-            file.close()
-            aws.upload(file.path, location)
-            files.append(DataFile(location, file.partition, file.rows, file.path.stat().st_size))
-            file.path.unlink()
+        """Finish and upload the files, several at once: compression waits for no upload."""
+        with ThreadPoolExecutor(_UPLOADS) as executor:
+            files = list(executor.map(self._upload, self._open.values()))
         self._open.clear()
         return files
+
+    def _upload(self, file: "_OpenFile") -> DataFile:
+        location = f"{self._layout.location}/data/{file.path.name}"
+        file.close()
+        aws.upload(file.path, location)
+        size = file.path.stat().st_size
+        file.path.unlink()
+        return DataFile(location, file.partition, file.rows, size)
 
 
 def write_rows(rows: DataFrame, layout: Layout) -> list[DataFile]:

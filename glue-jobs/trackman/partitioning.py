@@ -35,10 +35,14 @@ def split_by_partition(table: pa.Table, fields: Sequence[PartitionField]) -> Ite
         yield (), table
         return
     columns = [field.values(table[field.column]).combine_chunks().dictionary_encode() for field in fields]
-    codes = np.stack([column.indices.to_numpy() for column in columns])
-    for code in np.unique(codes, axis=1).T:
-        values = tuple(column.dictionary[index].as_py() for column, index in zip(columns, code.tolist(), strict=True))
-        yield values, table.filter(pa.array((codes == code[:, None]).all(axis=0)))
+    # One number a row for its combination of values: sorting numbers is much faster than sorting combinations.
+    codes = np.zeros(table.num_rows, np.int64)
+    for column in columns:
+        codes = codes * len(column.dictionary) + column.indices.to_numpy()
+    found, first_rows = np.unique(codes, return_index=True)
+    for code, row in zip(found, first_rows.tolist(), strict=True):
+        values = tuple(column[row].as_py() for column in columns)
+        yield values, table if len(found) == 1 else table.filter(pa.array(codes == code))
 
 
 def _months(times: pa.ChunkedArray) -> pa.ChunkedArray:
