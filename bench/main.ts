@@ -22,7 +22,7 @@ const program = new Command('npm run bench --')
     const rows: Row[] = [];
     for (const [name, measure] of Object.entries(measures)) {
       if (only !== undefined && name !== only) continue;
-      const measured = await step(name, () => medians(measure, RUNS));
+      const measured = await step(name, async (report) => medians(await measure(RUNS, report)));
       rows.push(...measured.result.map((row) => ({ ...row, value: round(row.value) })));
     }
     const text = JSON.stringify(rows, null, 2);

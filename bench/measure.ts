@@ -11,20 +11,26 @@ export interface Row {
   readonly aim: number;
 }
 
-/** Measures once. One measurement may yield several rows. */
-export type Measure = () => Promise<Row | readonly Row[]>;
+/** Measures `runs` times. Each time may yield several rows; those of one name belong together. */
+export type Measure = (runs: number, report: (line: string) => void) => Promise<readonly Row[]>;
 
-/** Measures `runs` times; each row's value is the median of its values. */
-export async function medians(measure: Measure, runs: number): Promise<Row[]> {
-  const values = new Map<string, { row: Row; values: number[] }>();
-  for (let run = 0; run < runs; run++) {
-    for (const row of [await measure()].flat()) {
-      const seen = values.get(row.measure) ?? { row, values: [] };
-      seen.values.push(row.value);
-      values.set(row.measure, seen);
+/** A measure of one row that is taken again and again. */
+export function repeated(once: () => Promise<Row>): Measure {
+  return async (runs, report) => {
+    const rows: Row[] = [];
+    for (let run = 1; run <= runs; run++) {
+      rows.push(await once());
+      report(`${run} of ${runs}`);
     }
-  }
-  return [...values.values()].map(({ row, values }) => ({ ...row, value: median(values) }));
+    return rows;
+  };
+}
+
+/** One row a name, whose value is the median of its values. */
+export function medians(rows: readonly Row[]): Row[] {
+  const values = new Map<string, number[]>();
+  for (const { measure, value } of rows) values.set(measure, [...(values.get(measure) ?? []), value]);
+  return [...values].map(([measure, all]) => ({ ...rows.find((row) => row.measure === measure)!, value: median(all) }));
 }
 
 /** Whether a row reaches `bound`. */

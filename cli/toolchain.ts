@@ -11,6 +11,11 @@ interface Toolchain {
   readonly emulatorPython: string;
   readonly terraformCliConfig: string;
   readonly checkov: string;
+  readonly devTools: string;
+  readonly gluePython: string;
+  readonly java17: string;
+  readonly jobModules: string;
+  readonly jobLibraries: string;
 }
 
 export function toolchain(): Toolchain {

@@ -4,6 +4,7 @@
  * alone; where everything is, is written to .local/toolchain.json.
  *
  * `node scripts/setup.mjs deploy` sets up only what synthesis and Terraform need: none of the engines.
+ * `node scripts/setup.mjs bench` adds what `npm run bench` measures the jobs beside.
  */
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -24,8 +25,12 @@ import { compile } from './setup/typescript.mjs';
 const repository = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const local = path.join(repository, '.local');
 
-/** Components of each part; undefined: all. */
-const PARTS = { all: undefined, deploy: ['jobWheels', 'jobLibraries'] };
+/** What each part takes of the components. */
+const PARTS = {
+  all: (name) => name !== 'rivalsPython',
+  bench: () => true,
+  deploy: (name) => ['jobWheels', 'jobLibraries'].includes(name),
+};
 
 async function setUp(part) {
   if (!(part in PARTS)) throw new SetupError(`no part "${part}": expected one of ${Object.keys(PARTS).join(', ')}`);
@@ -40,16 +45,16 @@ async function setUp(part) {
   progress.finish();
 }
 
-async function setUpCheckout(python, wanted, progress) {
+async function setUpCheckout(python, isWanted, progress) {
   const components = toolchain(repository, python);
-  const names = wanted ?? Object.keys(components);
+  const names = Object.keys(components).filter(isWanted);
   const [directories, terraformCliConfig] = await Promise.all([
     provideAll(Object.fromEntries(names.map((name) => [name, components[name]])), progress),
     configureTerraform(repository, python, progress),
     installNodeModules(repository, progress).then(() => compile(repository, progress)),
   ]);
   const common = { ...copyJobArchives(repository, directories), terraformCliConfig };
-  writeToolchain(wanted ? common : { ...common, ...enginesAndTools(directories) });
+  writeToolchain(isWanted('gluePython') ? { ...common, ...enginesAndTools(directories) } : common);
 }
 
 function enginesAndTools(directories) {
@@ -65,6 +70,7 @@ function enginesAndTools(directories) {
     sparkJars: directories.sparkJars,
     trino: directories.trino,
     jobModules: directories.jobModules,
+    ...(directories.rivalsPython && { rivalsPython: path.join(directories.rivalsPython, 'bin/python') }),
   };
 }
 

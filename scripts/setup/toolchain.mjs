@@ -37,6 +37,10 @@ export function toolchain(repository, python) {
     { name: 'checkov', title: 'checkov', expectation: 'about 55 MB to download' },
     'test/policy/requirements.txt',
   );
+  const rivalsPython = packages.environment(
+    { name: 'rivals-python', title: 'dlt, to measure beside', expectation: 'about 120 MB to download' },
+    'bench/rivals.txt',
+  );
   const java17 = packages.directory(
     { name: 'java-17', title: 'Java 17 for Spark', expectation: 'about 40 MB to download' },
     `${runtimes}/java-17/requirements.txt`,
@@ -98,6 +102,7 @@ export function toolchain(repository, python) {
     pythonShellPython,
     devTools,
     checkov,
+    rivalsPython,
     java17,
     java25,
     sparkJars,

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shlex
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,26 +9,10 @@ from typing import Any
 import pytest
 from contracts import LOG_CONTRACT
 from pyspark.sql import SparkSession
+from spark_under_test import environment, free_port
 from trackman.session import spark_session
 
 REPOSITORY = Path(__file__).parents[2]
-ACCOUNT = "111111111111"
-REGION = "eu-central-1"
-BUCKET = "trackman-lake-test"
-
-_SPARK_SETTINGS = {
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-    "spark.sql.catalog.glue_catalog": "org.apache.iceberg.spark.SparkCatalog",
-    "spark.sql.catalog.glue_catalog.catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
-    "spark.sql.catalog.glue_catalog.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-    "spark.sql.catalog.glue_catalog.warehouse": f"s3://{BUCKET}/",
-}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,24 +62,9 @@ def toolchain() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def aws_port(toolchain: dict[str, str]) -> Iterator[int]:
     """The port at which the tests' AWS will be, if some test starts it: Spark takes its environment only once."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    jars = ":".join(str(jar) for jar in sorted(Path(toolchain["sparkJars"]).glob("iceberg-*.jar")))
-    words = ["--master", "local[2]", "--driver-memory", "1g", "--driver-class-path", jars]
-    for name, value in _SPARK_SETTINGS.items():
-        words += ["--conf", f"{name}={value}"]
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": f"AKIAADMN{ACCOUNT}",
-        "AWS_SECRET_ACCESS_KEY": "any",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_SUBMIT_ARGS": shlex.join([*words, "pyspark-shell"]),
-    }
+    port = free_port()
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
+        for name, value in environment(port, toolchain).items():
             patch.setitem(os.environ, name, value)
         yield port
 
