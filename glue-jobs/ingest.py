@@ -6,11 +6,12 @@ import sys
 from dataclasses import asdict, replace
 
 from trackman import aws
-from trackman.contract import TableName, load_contracts, parse_table_name
+from trackman.contract import TableName, WatermarkContract, load_contracts, parse_table_name
 from trackman.errors import JobError
 from trackman.ingestion import NOTHING_ANEW, Anew, Ingestion
 from trackman.metrics import to_cloudwatch
 from trackman.session import spark_session
+from trackman.watermark_ingestion import WatermarkIngestion
 
 
 def main(argv: list[str]) -> None:
@@ -23,7 +24,8 @@ def main(argv: list[str]) -> None:
     failures = []
     for contract in contracts:
         try:
-            reports = Ingestion(
+            follow = WatermarkIngestion if isinstance(contract, WatermarkContract) else Ingestion
+            reports = follow(
                 spark,
                 contract,
                 arguments.raw_database,

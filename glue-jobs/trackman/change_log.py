@@ -15,7 +15,7 @@ import pyarrow as pa
 from trackman.bookmark import Bookmark, ServerIdentity, bookmark_property, format_time
 from trackman.changes import COLUMNS, PARTITION_BY, ChangeFormat
 from trackman.checkpoints import Checkpoint
-from trackman.contract import Contract, TableName
+from trackman.contract import LogContract, TableName
 from trackman.data_files import DataFileWriter
 from trackman.errors import LostChangesError
 from trackman.iceberg import IcebergCatalog, IcebergTable
@@ -40,7 +40,7 @@ def open_change_log(catalog: IcebergCatalog, database: str) -> IcebergTable:
 
 
 def start_or_resume(
-    log: IcebergTable, source: Source, contract: Contract, server: ServerIdentity, run_id: str, anew: bool
+    log: IcebergTable, source: Source, contract: LogContract, server: ServerIdentity, run_id: str, anew: bool
 ) -> Bookmark:
     """The source's bookmark in the change log, at the slot's position the first time.
 
@@ -68,7 +68,7 @@ def start_or_resume(
 
 
 def _check_resumable(
-    log: IcebergTable, source: Source, contract: Contract, server: ServerIdentity, bookmark: Bookmark
+    log: IcebergTable, source: Source, contract: LogContract, server: ServerIdentity, bookmark: Bookmark
 ) -> None:
     name, slot = contract.source, contract.slot
     slot_position = source.slot_position()
@@ -103,7 +103,7 @@ class Drain:
         log: IcebergTable,
         source: Source,
         server: Server,
-        contract: Contract,
+        contract: LogContract,
         pepper: bytes | None,
         run_id: str,
         checkpoint: Checkpoint,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from types import UnionType
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from trackman.errors import ContractError
 
 PII_RULES = ("keep", "hash", "drop")
+SETTERS = ("trigger", "default")
 
 
 class TableName(NamedTuple):
@@ -34,6 +36,15 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class Watermark:
+    """The column that tells when a row was last changed."""
+
+    column: str
+    set_by: str
+    """trigger, at each insert and update; or default, at inserts only."""
+
+
+@dataclass(frozen=True)
 class TableOptions:
     """What the contract says of one table."""
 
@@ -44,6 +55,10 @@ class TableOptions:
     """(precision, scale) of numeric columns that declare none, or that are wanted otherwise."""
     history: bool = False
     """All states that its rows had are kept beside it."""
+    watermark: "Watermark | None" = None
+    """Another one than the source's, in watermark mode."""
+    soft_delete: str | None = None
+    """Column that says of a row that it is deleted: by true, or by any time. In watermark mode."""
 
     def columns_with(self, rule: str) -> frozenset[str]:
         return frozenset(column for column, its_rule in self.pii.items() if its_rule == rule)
@@ -65,15 +80,12 @@ class Selection:
 
 @dataclass(frozen=True)
 class Contract:
-    """One source in log mode."""
+    """One source that is a database."""
 
     source: str
     connection: Connection
     catalog_database: str
-    publication: str
-    slot: str
     pepper_secret: str
-    wal_bytes_per_step: int
     inline_snapshot_bytes: int
     """Larger tables are copied by the job snapshot, not by ingest."""
     reject_limit: int
@@ -97,6 +109,29 @@ class Contract:
     def hashes(self) -> bool:
         """Whether any column is hashed."""
         return any(options.columns_with("hash") for options in self.tables.values())
+
+
+@dataclass(frozen=True)
+class LogContract(Contract):
+    """One in log mode."""
+
+    publication: str
+    slot: str
+    wal_bytes_per_step: int
+
+
+@dataclass(frozen=True)
+class WatermarkContract(Contract):
+    """One in watermark mode."""
+
+    watermark: Watermark
+    margin: timedelta
+    """How much older than the oldest transaction that is open a row must be to be read."""
+    reconcile_every: timedelta
+    """How often all rows are compared."""
+
+    def watermark_of(self, name: TableName) -> Watermark:
+        return self.options(name).watermark or self.watermark
 
 
 @dataclass(frozen=True)
@@ -185,26 +220,52 @@ def _contract(reader: _Reader) -> Contract | FilesContract:
     return _MODES[mode](reader)
 
 
-def _log_contract(reader: _Reader) -> Contract:
-    contract = Contract(
-        source=reader.take("source", str),
-        connection=_connection(reader.take_object("connection")),
-        catalog_database=reader.take("catalogDatabase", str),
+def _log_contract(reader: _Reader) -> LogContract:
+    contract = LogContract(
+        **_of_a_database(reader),
         publication=reader.take("publication", str),
         slot=reader.take("slot", str),
-        pepper_secret=reader.take("pepperSecret", str),
         wal_bytes_per_step=reader.take("walBytesPerStep", int),
-        inline_snapshot_bytes=reader.take("inlineSnapshotBytes", int),
-        reject_limit=reader.take("rejectLimit", int),
-        selection=Selection(tuple(reader.take("include", list)), tuple(reader.take("exclude", list, []))),
-        tables={
-            parse_table_name(name, reader.path): _table_options(_Reader(options, f"{reader.path}.tables.{name}"))
-            for name, options in reader.take("tables", dict, {}).items()
-        },
-        serving=_selection(reader.take_object("serving")),
     )
     reader.end()
     return contract
+
+
+def _watermark_contract(reader: _Reader) -> WatermarkContract:
+    contract = WatermarkContract(
+        **_of_a_database(reader),
+        watermark=_watermark(reader.take_object("watermark")),
+        margin=timedelta(seconds=reader.take("marginSeconds", int | float)),
+        reconcile_every=timedelta(hours=reader.take("reconcileHours", int | float)),
+    )
+    reader.end()
+    return contract
+
+
+def _of_a_database(reader: _Reader) -> dict[str, Any]:
+    """What contracts of both modes have."""
+    return {
+        "source": reader.take("source", str),
+        "connection": _connection(reader.take_object("connection")),
+        "catalog_database": reader.take("catalogDatabase", str),
+        "pepper_secret": reader.take("pepperSecret", str),
+        "inline_snapshot_bytes": reader.take("inlineSnapshotBytes", int),
+        "reject_limit": reader.take("rejectLimit", int),
+        "selection": Selection(tuple(reader.take("include", list)), tuple(reader.take("exclude", list, []))),
+        "tables": {
+            parse_table_name(name, reader.path): _table_options(_Reader(options, f"{reader.path}.tables.{name}"))
+            for name, options in reader.take("tables", dict, {}).items()
+        },
+        "serving": _selection(reader.take_object("serving")),
+    }
+
+
+def _watermark(reader: _Reader) -> Watermark:
+    watermark = Watermark(reader.take("column", str), reader.take("setBy", str))
+    if watermark.set_by not in SETTERS:
+        raise ContractError(f'{reader.path}: setBy is "{watermark.set_by}", expected one of {", ".join(SETTERS)}')
+    reader.end()
+    return watermark
 
 
 def _files_contract(reader: _Reader) -> FilesContract:
@@ -243,7 +304,7 @@ def _file_column(name: str, reader: _Reader) -> FileColumn:
     return column
 
 
-_MODES = {"log": _log_contract, "files": _files_contract}
+_MODES = {"log": _log_contract, "watermark": _watermark_contract, "files": _files_contract}
 
 
 def _connection(reader: _Reader) -> Connection:
@@ -264,12 +325,15 @@ def _selection(reader: _Reader) -> Selection:
 
 
 def _table_options(reader: _Reader) -> TableOptions:
+    watermark = reader.take("watermark", dict, {})
     options = TableOptions(
         pii=reader.take("pii", dict, {}),
         partition_by=tuple(reader.take("partitionBy", list, [])),
         lake_table=reader.take("lakeTable", str, "") or None,
         decimals={column: tuple(shape) for column, shape in reader.take("decimals", dict, {}).items()},
         history=reader.take("history", bool, False),
+        watermark=_watermark(_Reader(watermark, f"{reader.path}.watermark")) if watermark else None,
+        soft_delete=reader.take("softDelete", str, "") or None,
     )
     for column, rule in options.pii.items():
         if rule not in PII_RULES:

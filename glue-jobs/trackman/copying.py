@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from trackman.bookmark import EPOCH, Bookmark, Snapshot, bookmark_property
 from trackman.change_log import TABLE as CHANGE_LOG
 from trackman.checkpoints import Checkpoint, no_checkpoint
-from trackman.contract import Contract, TableName
+from trackman.contract import Contract, TableName, WatermarkContract
 from trackman.data_files import DataFile, Layout
 from trackman.errors import JobError, RivalRunError, TableError
 from trackman.iceberg import IcebergCatalog, IcebergTable, beside_upkeep
@@ -24,8 +24,9 @@ from trackman.postgres import Server
 from trackman.quarantine import check_rejects, quarantine
 from trackman.reports import TableReport
 from trackman.snapshot import CopiedRange, copy_ranges, exported_snapshot, plan_copy
-from trackman.source import Source, source_server
+from trackman.source import source_server
 from trackman.source_tables import SourceTable, read_tables
+from trackman.watermark_source import alive, session_of
 
 
 class Copier:
@@ -83,13 +84,14 @@ class Copier:
             reasons.append("follows a history of the source that was lost")
         return Standing("; ".join(reasons) or None, table, bookmark, stored, drift)
 
-    def copy(self, server: Server, reasons: Mapping[TableName, str], history: int) -> list[TableReport]:
-        """Copy tables, all of one moment, in parallel ranges. `history` is the change log's."""
+    def copy(self, server: Server, reasons: Mapping[TableName, str], log: Bookmark) -> list[TableReport]:
+        """Copy tables, all of one moment, in parallel ranges. `log` is the change log's bookmark."""
         if not reasons:
             return []
         started = time.monotonic()
         reports, drafts, ranges_of_all = [], {}, []
-        with exported_snapshot(server) as (snapshot, connection):
+        by_clock = isinstance(self._contract, WatermarkContract)
+        with exported_snapshot(server, log.position if by_clock else None) as (snapshot, connection):
             seen = read_tables(connection, list(reasons))
             for source_table in (seen[name] for name in reasons if name in seen):
                 try:
@@ -108,11 +110,12 @@ class Copier:
                     draft.layout,
                     self._pepper,
                     self._contract.reject_limit,
+                    alive(source_table, self._contract.options(source_table.name).soft_delete),
                 )
             copied = copy_ranges(self._spark.sparkContext, ranges_of_all)
         self._checkpoint("copies written")
         for name, draft in drafts.items():
-            report = self._publish(draft, [part for part in copied if part.table == name], snapshot.seen, history)
+            report = self._publish(draft, [part for part in copied if part.table == name], snapshot.seen, log.history)
             reports.append(replace(report, seconds=round(time.monotonic() - started, 3)))
             print(f"{name}: {report.error or f'copied {report.read} rows'}", flush=True)
         return reports
@@ -177,7 +180,7 @@ def copy_by_itself(
 ) -> TableReport:
     """A copy of a table that is too large for the time of the job ingest, which goes on with the others meanwhile.
 
-    Raises JobError when the source is not followed yet: only from its slot on does the log have what a copy lacks.
+    Raises JobError when the source is not followed yet: only from then on does the change log have what a copy lacks.
     """
     log = IcebergCatalog(spark).find(raw_database, CHANGE_LOG)
     followed = log and log.properties.get(bookmark_property(contract.source))
@@ -185,13 +188,13 @@ def copy_by_itself(
         raise JobError(f"{contract.source}: is not followed yet: run the job ingest first")
     server = source_server(contract)
     with closing(server.connect()) as connection:
-        source = Source(contract, connection)
+        source = session_of(contract, connection)
         source.check()
         _, refused = source.tables([name])
     if refused:
         return TableReport(str(name), error=refused[name])
     copier = Copier(spark, contract, raw_database, lake_database, run_id, contract_pepper(contract), checkpoint)
-    [report] = copier.copy(server, {name: "was handed over"}, Bookmark.from_json(followed).history)
+    [report] = copier.copy(server, {name: "was handed over"}, Bookmark.from_json(followed))
     return report
 
 

@@ -10,7 +10,7 @@ class ContractError(JobError):
 
 
 class SourceError(JobError):
-    """The source is not as log mode needs it."""
+    """The source is not as its mode needs it."""
 
 
 class LostChangesError(SourceError):

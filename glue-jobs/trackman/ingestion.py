@@ -47,7 +47,7 @@ NOTHING_ANEW = Anew()
 
 
 class Ingestion:
-    """A run over one source."""
+    """A run over one source. In watermark mode another finds the changes: see watermark_ingestion.py."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Ingestion:
             self._checkpoint("slot ready")
 
             known, _ = source.tables(names)
-            copied = self._copy(server, known.values(), bookmark.history)
+            copied = self._copy(server, known.values(), bookmark)
 
             self._barrier_set = time.monotonic()
             barrier = source.set_barrier(self._run_id)
@@ -109,14 +109,16 @@ class Ingestion:
             caught_up = self._catch_up(log, followed, bookmark, reached, barrier)
         return by_table([*copied, *not_followed, *caught_up])
 
-    def _copy(self, server: Server, tables: Iterable[SourceTable], history: int) -> list[TableReport]:
-        """Copy what the log alone does not lead to."""
+    def _copy(self, server: Server, tables: Iterable[SourceTable], log: Bookmark) -> list[TableReport]:
+        """Copy what the change log alone does not lead to, whose bookmark is given."""
         reports, reasons = [], {}
         for table in tables:
             name = table.name
             try:
                 reason = (
-                    "was asked for" if name in self._anew.tables else self._copier.compare(table, history).copy_reason
+                    "was asked for"
+                    if name in self._anew.tables
+                    else self._copier.compare(table, log.history).copy_reason
                 )
             except TableError as error:
                 reports.append(TableReport(str(name), error=str(error)))
@@ -126,7 +128,7 @@ class Ingestion:
                 reports.append(TableReport(str(name), waiting=f"{reason}, too large for this run: is copied by itself"))
             elif reason:
                 reasons[name] = reason
-        return [*reports, *self._copier.copy(server, reasons, history)]
+        return [*reports, *self._copier.copy(server, reasons, log)]
 
     def _catch_up(
         self,

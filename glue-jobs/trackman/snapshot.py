@@ -19,6 +19,7 @@ from trackman.pii import hash_texts
 from trackman.postgres import Server, identifier, literal
 from trackman.quarantine import RejectedRow, check_rejects
 from trackman.source_tables import SourceTable
+from trackman.watermarks import to_microseconds
 
 _BLOCKS_PER_RANGE = 8192  # 64 MiB of 8 KiB blocks
 _BATCH_BYTES = 8 << 20
@@ -42,13 +43,25 @@ class ExportedSnapshot:
 
 
 @contextmanager
-def exported_snapshot(server: Server) -> Iterator[tuple[ExportedSnapshot, pg8000.native.Connection]]:
-    """A snapshot of the source, for as long as the block runs, and a session that reads in it."""
+def exported_snapshot(
+    server: Server, clock_positions_from: int | None = None
+) -> Iterator[tuple[ExportedSnapshot, pg8000.native.Connection]]:
+    """A snapshot of the source, for as long as the block runs, and a session that reads in it.
+
+    In watermark mode, where positions are times of the source's clock, they go on from the one that is given.
+    """
     with closing(server.connect()) as connection:
         # It waits in its transaction while others read.
         connection.run("set idle_in_transaction_session_timeout = 0")
+        if clock_positions_from is not None:
+            # Read before the snapshot is taken: what was read before this moment, it sees.
+            [[clock]] = connection.run("select clock_timestamp()")
+            moment = max(to_microseconds(clock), clock_positions_from)
         connection.run("begin isolation level repeatable read, read only")
         [[name, visible]] = connection.run("select pg_export_snapshot(), pg_current_snapshot()::text")
+        if clock_positions_from is not None:
+            yield ExportedSnapshot(name, Snapshot(f"{moment}:{moment}:", moment)), connection
+            return
         # Read after the snapshot was taken: what it sees was committed before.
         [[position]] = connection.run("select pg_current_wal_insert_lsn()::text")
         yield ExportedSnapshot(name, Snapshot(visible, parse_lsn(position))), connection
@@ -84,23 +97,34 @@ def plan_copy(
     layout: Layout,
     pepper: bytes | None,
     reject_limit: int,
+    where: str = "true",
 ) -> list[RangeCopy]:
-    """The ranges of a table, of all its partitions when it has some."""
+    """The ranges of a table, of all its partitions when it has some. `where` selects rows."""
     outputs = {column.name: column.output for column in source_table.columns}
     select = ", ".join(_select_expression(column, outputs[column.name]) for column in table.columns)
-    copies = []
-    for schema, name, blocks in connection.run(_LEAVES, oid=table.oid):
-        for condition in _block_ranges(blocks):
-            query = f"select {select} from only {identifier(schema, name)} where {condition}"
-            copies.append(RangeCopy(server, snapshot.name, query, table, layout, pepper, reject_limit))
-    return copies
+    queries = range_queries(connection, table.oid, select, where)
+    return [RangeCopy(server, snapshot.name, query, table, layout, pepper, reject_limit) for query in queries]
+
+
+def range_queries(connection: pg8000.native.Connection, oid: int, select: str, where: str) -> list[str]:
+    """Queries that read a table, and all its partitions, range by range."""
+    return [
+        f"select {select} from only {identifier(schema, name)} where {condition} and {where}"
+        for schema, name, blocks in connection.run(_LEAVES, oid=oid)
+        for condition in _block_ranges(blocks)
+    ]
 
 
 def _select_expression(column: LakeColumn, output: str) -> str:
     name = identifier(column.name)
     if column.hashed or column.type.is_array or column.type.name not in _BINARY_TYPES:
-        return f"textin({output}({name}))"
+        return text_expression(column.name, output)
     return name
+
+
+def text_expression(column: str, output: str) -> str:
+    """SQL of a column's value as text, as logical decoding sends it."""
+    return f"textin({output}({identifier(column)}))"
 
 
 def _block_ranges(blocks: int) -> Iterator[str]:
@@ -123,7 +147,7 @@ def copy_range(copy: RangeCopy) -> CopiedRange:
     rejected: list[RejectedRow] = []
     with DataFileWriter(copy.layout) as writer:
         try:
-            for batch in _read(copy):
+            for batch in read_in_snapshot(copy.server, copy.snapshot, copy.query):
                 writer.write(_convert(copy, batch, rejected))
                 check_rejects(copy.table.name, len(rejected), copy.reject_limit)
         except TableError as error:
@@ -131,12 +155,13 @@ def copy_range(copy: RangeCopy) -> CopiedRange:
         return CopiedRange(copy.table.name, writer.close(), rejected, None)
 
 
-def _read(copy: RangeCopy) -> Iterator[pa.RecordBatch]:
-    with copy.server.connect_arrow() as connection, connection.cursor() as cursor:
+def read_in_snapshot(server: Server, snapshot: str, query: str) -> Iterator[pa.RecordBatch]:
+    """The rows of a query as an exported snapshot has them."""
+    with server.connect_arrow() as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
-        cursor.execute(f"set transaction snapshot {literal(copy.snapshot)}")
+        cursor.execute(f"set transaction snapshot {literal(snapshot)}")
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
-        cursor.execute(copy.query)
+        cursor.execute(query)
         yield from cursor.fetch_record_batch()
 
 

@@ -10,7 +10,7 @@ import pg8000.native
 
 from trackman import aws
 from trackman.bookmark import ServerIdentity
-from trackman.contract import Contract, TableName
+from trackman.contract import Contract, LogContract, TableName
 from trackman.errors import LostChangesError, RivalRunError, SourceError
 from trackman.lsn import parse_lsn
 from trackman.metrics import Measurement
@@ -56,6 +56,32 @@ def source_server(contract: Contract) -> Server:
     )
 
 
+def lock(connection: pg8000.native.Connection, contract: Contract, what: str) -> None:
+    """Keep other runs out for as long as the connection lasts; RivalRunError when one is at work."""
+    key = literal(f"trackman {contract.source} {what}")
+    [[locked]] = connection.run(f"select pg_try_advisory_lock(hashtextextended({key}, 0))")
+    if not locked:
+        raise RivalRunError(f"{contract.source}: another run is at work on this source")
+
+
+def check_primary(connection: pg8000.native.Connection, source: str) -> None:
+    """Refuse a server that is too old, or a standby."""
+    [[version, in_recovery]] = connection.run("select current_setting('server_version_num')::int, pg_is_in_recovery()")
+    if version < _OLDEST_VERSION:
+        raise SourceError(f"{source}: Postgres {version // 10_000}, expected 14 or later")
+    if in_recovery:
+        raise SourceError(f"{source}: the server is in recovery (a standby): give the address of the primary")
+
+
+def read_identity(connection: pg8000.native.Connection) -> ServerIdentity:
+    """Of a primary."""
+    [[system_identifier, timeline, database_oid]] = connection.run(
+        "select s.system_identifier::text, left(pg_walfile_name(pg_current_wal_lsn()), 8), d.oid::int8"
+        " from pg_control_system() s, pg_database d where d.datname = current_database()"
+    )
+    return ServerIdentity(system_identifier, int(timeline, 16), database_oid)
+
+
 @dataclass(frozen=True)
 class Barrier:
     """A transaction of ours in the source's log: when its commit was read, so was all that was committed before."""
@@ -69,28 +95,21 @@ class Barrier:
 class Source:
     """A session with the source, which keeps other runs out for as long as it lasts."""
 
-    def __init__(self, contract: Contract, connection: pg8000.native.Connection) -> None:
+    def __init__(self, contract: LogContract, connection: pg8000.native.Connection) -> None:
         self._contract = contract
         self._connection = connection
 
     def lock(self) -> None:
         """Courtesy to a rival run. What holds is that both publish by compare-and-swap."""
-        key = literal(f"trackman {self._contract.source} {self._contract.slot}")
-        [[locked]] = self._connection.run(f"select pg_try_advisory_lock(hashtextextended({key}, 0))")
-        if not locked:
-            raise RivalRunError(f"{self._contract.source}: another run is at work on this source")
+        lock(self._connection, self._contract, self._contract.slot)
 
     def check(self) -> ServerIdentity:
         """Refuse a server or a publication that log mode cannot work with, with what its owner has to do."""
         name = self._contract.source
-        [[version, in_recovery, wal_level, temp_file_limit]] = self._connection.run(
-            "select current_setting('server_version_num')::int, pg_is_in_recovery(), current_setting('wal_level'),"
-            " current_setting('temp_file_limit')"
+        check_primary(self._connection, name)
+        [[wal_level, temp_file_limit]] = self._connection.run(
+            "select current_setting('wal_level'), current_setting('temp_file_limit')"
         )
-        if version < _OLDEST_VERSION:
-            raise SourceError(f"{name}: Postgres {version // 10_000}, expected 14 or later")
-        if in_recovery:
-            raise SourceError(f"{name}: the server is in recovery (a standby): give the address of the primary")
         if wal_level != "logical":
             raise SourceError(
                 f"{name}: wal_level is {wal_level}, expected logical: its owner sets it "
@@ -99,11 +118,7 @@ class Source:
         if temp_file_limit != "-1":
             print(f"{name}: temp_file_limit is {temp_file_limit}: a transaction larger than that cannot be read")
         self._check_publication()
-        [[system_identifier, timeline, database_oid]] = self._connection.run(
-            "select s.system_identifier::text, left(pg_walfile_name(pg_current_wal_lsn()), 8), d.oid::int8"
-            " from pg_control_system() s, pg_database d where d.datname = current_database()"
-        )
-        return ServerIdentity(system_identifier, int(timeline, 16), database_oid)
+        return read_identity(self._connection)
 
     def _check_publication(self) -> None:
         publication = identifier(self._contract.publication)
@@ -161,7 +176,7 @@ class Source:
                 f"{publication} and adds it again without"
             )
         if not table.readable:
-            return f"{name}: may not be read: its owner runs GRANT SELECT ON {qualified} TO {self._connection.user}"
+            return f"{name}: may not be read: its owner runs GRANT SELECT ON {qualified} TO {self._connection.user.decode()}"
         if table.replica_identity == "n":
             return (
                 f"{name}: has REPLICA IDENTITY NOTHING: its owner runs ALTER TABLE {qualified} REPLICA IDENTITY DEFAULT"

@@ -1,4 +1,4 @@
-"""A contract that says nothing beyond what it has to, as JSON has it."""
+"""Contracts that say nothing beyond what they have to, as JSON has them."""
 
 from typing import Any
 
@@ -22,4 +22,13 @@ LOG_CONTRACT: dict[str, Any] = {
     "exclude": [],
     "tables": {},
     "serving": {"include": ["public.*"], "exclude": ["public.internal_*"]},
+}
+
+_OF_LOGS = ("publication", "slot", "walBytesPerStep")
+WATERMARK_CONTRACT: dict[str, Any] = {
+    **{name: value for name, value in LOG_CONTRACT.items() if name not in _OF_LOGS},
+    "mode": "watermark",
+    "watermark": {"column": "updated_at", "setBy": "trigger"},
+    "marginSeconds": 0,
+    "reconcileHours": 24,
 }

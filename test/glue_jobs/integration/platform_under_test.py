@@ -13,7 +13,7 @@ import boto3
 import migrate
 import pg8000.exceptions
 import pg8000.native
-from contracts import LOG_CONTRACT
+from contracts import LOG_CONTRACT, WATERMARK_CONTRACT
 from pyspark.sql import Row, SparkSession
 from trackman.bookmark import Bookmark, bookmark_property
 from trackman.checkpoints import Checkpoint, no_checkpoint
@@ -26,6 +26,7 @@ from trackman.postgres import Server
 from trackman.reports import TableReport
 from trackman.serving import ServingReport, serve, served_marts, served_tables
 from trackman.versions import current_versions
+from trackman.watermark_ingestion import WatermarkIngestion
 
 REPOSITORY = Path(__file__).parents[3]
 BUCKET = "trackman-lake-test"
@@ -58,8 +59,12 @@ class Platform:
         rds = boto3.client("rds")
         group = {"DBParameterGroupName": "logical"}
         rds.create_db_parameter_group(**group, DBParameterGroupFamily="postgres16", Description="logical decoding")
-        parameter = {"ParameterName": "rds.logical_replication", "ParameterValue": "1", "ApplyMethod": "pending-reboot"}
-        rds.modify_db_parameter_group(**group, Parameters=[parameter])
+        values = {"rds.logical_replication": "1", "max_prepared_transactions": "5"}
+        parameters = [
+            {"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"}
+            for name, value in values.items()
+        ]
+        rds.modify_db_parameter_group(**group, Parameters=parameters)
         source = _create_database("trackman-backend", group)
         serving = _create_database("dataengineering-db", {})
         boto3.client("s3").create_bucket(
@@ -108,6 +113,8 @@ class Scenario:
         self.raw_database, self.lake_database, self.marts_database = f"raw_{name}", f"lake_{name}", f"marts_{name}"
         self.options: dict[str, Any] = {}
         """What the test's contract says beyond the usual."""
+        self.follows_log = True
+        """Otherwise watermarks."""
         self.handed_over: list[TableName] = []
         """Tables that ingest left to the job snapshot."""
         self.marts: Sequence[Mart] = ()
@@ -157,6 +164,11 @@ class Scenario:
         connection = self.connect(self.source)
         return [connection.run(statement) for statement in statements][-1]
 
+    def sign_in(self, user: str, password: str) -> None:
+        """Have the jobs connect to the source as somebody else than its owner."""
+        login = json.dumps({"username": user, "password": password})
+        boto3.client("secretsmanager").put_secret_value(SecretId=f"test/{self.name}", SecretString=login)
+
     def publish_tables(self, *tables: str) -> None:
         """What the source's owner and the crawler do for tables: a publication and catalog entries."""
         self.on_source(
@@ -178,7 +190,7 @@ class Scenario:
     @property
     def contract(self) -> Contract:
         values = {
-            **LOG_CONTRACT,
+            **({**LOG_CONTRACT, "slot": self.name} if self.follows_log else WATERMARK_CONTRACT),
             "connection": {
                 "glueConnection": "trackman-backend",
                 "urlParameter": f"/test/{self.name}/url",
@@ -186,7 +198,6 @@ class Scenario:
                 "secret": f"test/{self.name}",
             },
             "catalogDatabase": f"crawled_{self.name}",
-            "slot": self.name,
             "serving": {"include": ["public.*"], "exclude": []},
         }
         return load_contracts(json.dumps([{**values, **self.options}]))[0]
@@ -203,7 +214,8 @@ class Scenario:
         """One run of the job in which tables may fail."""
         self.runs += 1
         run_id = f"jr_{self.name}_{self.runs}"
-        ingestion = Ingestion(
+        kind = Ingestion if self.follows_log else WatermarkIngestion
+        ingestion = kind(
             self.spark,
             self.contract,
             self.raw_database,

@@ -46,7 +46,7 @@ def test_table_options(contract_values: dict) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mode": "watermark"}, r'contract backend: mode is "watermark", expected one of log, files'),
+        ({"mode": "trigger"}, r'contract backend: mode is "trigger", expected one of log, watermark, files'),
         ({"slot": None}, r"contract backend: slot is None, expected a value of type str"),
         ({"walBytesPerStep": "1"}, r"contract backend: walBytesPerStep is '1', expected a value of type int"),
         ({"connection": {}}, r"contract backend\.connection: glueConnection is None"),
