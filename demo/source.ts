@@ -114,7 +114,17 @@ async function createSchema(owner: SourceOwner, environment: Environment): Promi
   } finally {
     await client.end();
   }
-  const { secret, ...parameters } = ownerPaths(environment);
+  await handOver(environment, 'backend', owner, { username: PLATFORM_ROLE, password: platformPassword });
+}
+
+/** What the owners of a database keep for the platform in a folder: its address, authority and credentials. */
+export async function handOver(
+  environment: Environment,
+  folder: string,
+  owner: SourceOwner,
+  login: { username: string; password: string },
+): Promise<void> {
+  const { secret, ...parameters } = ownerPaths(environment, folder);
   const network = await ownVpc(environment.region);
   const values = { url: `postgresql://${owner.host}:${owner.port}/${owner.database}`, ca: owner.ca, ...network };
   const ssm = new SSMClient({ region: environment.region });
@@ -122,10 +132,7 @@ async function createSchema(owner: SourceOwner, environment: Environment): Promi
     await ssm.send(new PutParameterCommand({ Name: parameters[purpose], Value: values[purpose], Type: 'String' }));
   }
   await new SecretsManagerClient({ region: environment.region }).send(
-    new CreateSecretCommand({
-      Name: secret,
-      SecretString: JSON.stringify({ username: PLATFORM_ROLE, password: platformPassword }),
-    }),
+    new CreateSecretCommand({ Name: secret, SecretString: JSON.stringify(login) }),
   );
 }
 
@@ -137,6 +144,6 @@ async function ownVpc(region: string): Promise<{ vpc: string; cidr: string }> {
   return { vpc: Vpcs![0]!.VpcId!, cidr: Vpcs![0]!.CidrBlock! };
 }
 
-function sqlFile(name: string): string {
+export function sqlFile(name: string): string {
   return readFileSync(join(projectRoot, 'demo', name), 'utf8');
 }

@@ -1,5 +1,6 @@
-/** Live traffic on trackman-backend, of the kinds that change data capture gets wrong. */
+/** Live traffic on the sources, of the kinds that change data capture gets wrong. */
 import type { Client } from 'pg';
+import { runClubsTraffic } from './clubs';
 import { connectAsOwner, type SourceOwner } from './source';
 
 /** Rows that the traffic touched, over all tables. */
@@ -11,6 +12,15 @@ export interface Changes {
 
 /** Runs the traffic and returns once all of it is committed. `shots` is the size of the history it runs on. */
 export async function runTraffic(owner: SourceOwner, shots: number): Promise<Changes> {
+  const [backend, clubs] = await Promise.all([runBackendTraffic(owner, shots), runClubsTraffic(owner)]);
+  return {
+    inserted: backend.inserted + clubs.inserted,
+    updated: backend.updated + clubs.updated,
+    deleted: backend.deleted + clubs.deleted,
+  };
+}
+
+async function runBackendTraffic(owner: SourceOwner, shots: number): Promise<Changes> {
   const main = await connectAsOwner(owner);
   const late = await connectAsOwner(owner);
   try {

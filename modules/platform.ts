@@ -1,7 +1,7 @@
 import type { Construct } from 'constructs';
 import { loadPackagedQueries } from '../athena-queries/packaged-query';
 import type { Environment } from '../envs/environment';
-import { inMode, resolveContracts } from '../sources/contract';
+import { inMode, resolveContracts, withDatabases } from '../sources/contract';
 import { Analytics } from './analytics';
 import { Catalog } from './catalog';
 import { Crawler } from './crawler';
@@ -95,7 +95,7 @@ export class Platform extends EnvironmentStack {
     });
 
     const contracts = resolveContracts(environment);
-    const sources = inMode('log', contracts).map(({ source, connection, include }) => ({
+    const sources = withDatabases(contracts).map(({ source, connection, include }) => ({
       connection: new SourceConnection(this, `source-${source}`, {
         name: connection.glueConnection,
         location,

@@ -37,11 +37,23 @@ const selection = z.strictObject({
   exclude: z.array(tablePattern),
 });
 
-const logSchema = selection.extend({
+const databaseSchema = selection.extend({
   /** Also the name of its Glue connection. */
   name: sourceName,
   /** Below `/trackman/<env>/`: where its owners keep address, authority and credentials. */
   ownerFolder: text(/^[a-z][a-z0-9-]*$/, 'lower-case letters, digits and hyphens, a letter first'),
+  /** Tables larger than this, in bytes on the source's disk, are copied by the job `snapshot` and not by `ingest`. */
+  inlineSnapshotBytes: wholeBytes,
+  /**
+   * How many rows of a table may have values that the lake has no place for (NaN in a decimal, an infinite time) in one
+   * run: those values go to `trackman_raw.quarantine`. More than that stop the table.
+   */
+  rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
+  /** Which of the followed tables go to dataengineering-db. */
+  serving: selection,
+});
+
+const logSchema = databaseSchema.extend({
   /** How changes are found: by logical decoding of the source's write-ahead log. */
   mode: z.literal('log'),
   /** Publication that the tables' owner made for the platform. */
@@ -50,27 +62,55 @@ const logSchema = selection.extend({
   slot: sqlName,
   /** How much of the source's log one step reads, in bytes. */
   walBytesPerStep: wholeBytes,
-  /** Tables larger than this, in bytes on the source's disk, are copied by the job `snapshot` and not by `ingest`. */
-  inlineSnapshotBytes: wholeBytes,
-  /**
-   * How many rows of a table may have values that the lake has no place for (NaN in a decimal, an infinite time) in one
-   * run: those values go to `trackman_raw.quarantine`. More than that stop the table.
-   */
-  rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
   /** Options of single tables, by "schema.table". */
   tables: z.record(tableName, tableOptions),
-  /** Which of the followed tables go to dataengineering-db. */
-  serving: selection,
+});
+
+const watermark = z.strictObject(
+  {
+    /** A `timestamp with time zone not null` that tells when a row was last changed. */
+    column: sqlName,
+    /** Who sets it, which `ingest` checks: a trigger before each insert and update, or a default, at inserts only. */
+    setBy: z.enum(['trigger', 'default'], 'trigger or default'),
+  },
+  'a column and who sets it: { column, setBy }',
+);
+
+const SECONDS = 'a number of seconds from 1 to 3,600';
+const HOURS = 'a whole number of hours from 1 to 168';
+
+const watermarkSchema = databaseSchema.extend({
+  /** How changes are found: by a column that tells when a row was changed, and by comparing all rows now and then. */
+  mode: z.literal('watermark'),
+  /** Of the tables that have no other one. */
+  watermark,
+  /** How much older than the oldest transaction that is open a row must be to be read. */
+  marginSeconds: z.number(SECONDS).min(1, SECONDS).max(3600, SECONDS),
+  /** How often all rows are compared: until then, a change without a new watermark and a removed row are not seen. */
+  reconcileHours: z.int(HOURS).min(1, HOURS).max(168, HOURS),
+  /** Options of single tables, by "schema.table". */
+  tables: z.record(
+    tableName,
+    tableOptions.extend({
+      /** @default the source's */
+      watermark: watermark.optional(),
+      /** Column by which a row says that it is deleted: true, or a time that is not null. @default none: rows are removed */
+      softDelete: sqlName.optional(),
+    }),
+  ),
 });
 
 /** By how changes are found. */
-const schema = z.discriminatedUnion('mode', [logSchema, filesSchema], 'log or files');
+const schema = z.discriminatedUnion('mode', [logSchema, watermarkSchema, filesSchema], 'log, watermark or files');
 
 export type LogContract = Readonly<z.output<typeof logSchema>>;
-export type SourceContract = LogContract | FilesContract;
+export type WatermarkContract = Readonly<z.output<typeof watermarkSchema>>;
+/** With a source that is a database. */
+export type DatabaseContract = LogContract | WatermarkContract;
+export type SourceContract = DatabaseContract | FilesContract;
 
-/** A contract as the jobs read it: with the names that an environment gives to things. */
-export interface ResolvedLogContract extends Omit<LogContract, 'name' | 'ownerFolder'> {
+/** What a database's contract has for the jobs beside its values: the names that an environment gives to things. */
+interface ResolvedNames {
   readonly source: string;
   readonly connection: {
     readonly glueConnection: string;
@@ -81,11 +121,15 @@ export interface ResolvedLogContract extends Omit<LogContract, 'name' | 'ownerFo
   readonly catalogDatabase: string;
   readonly pepperSecret: string;
 }
+/** Contracts as the jobs read them. */
+export type ResolvedLogContract = Omit<LogContract, 'name' | 'ownerFolder'> & ResolvedNames;
+export type ResolvedWatermarkContract = Omit<WatermarkContract, 'name' | 'ownerFolder'> & ResolvedNames;
+export type ResolvedDatabaseContract = ResolvedLogContract | ResolvedWatermarkContract;
 export interface ResolvedFilesContract extends Omit<FilesContract, 'name'> {
   readonly source: string;
   readonly pepperSecret: string;
 }
-export type ResolvedContract = ResolvedLogContract | ResolvedFilesContract;
+export type ResolvedContract = ResolvedDatabaseContract | ResolvedFilesContract;
 
 /** Those of the contracts, or of their resolved forms, that are of a mode. */
 export function inMode<C extends SourceContract | ResolvedContract, M extends C['mode']>(
@@ -93,6 +137,13 @@ export function inMode<C extends SourceContract | ResolvedContract, M extends C[
   contracts: readonly C[],
 ): Extract<C, { mode: M }>[] {
   return contracts.filter((contract): contract is Extract<C, { mode: M }> => contract.mode === mode);
+}
+
+/** Those that are with databases. */
+export function withDatabases<C extends SourceContract | ResolvedContract>(
+  contracts: readonly C[],
+): Exclude<C, { mode: 'files' }>[] {
+  return contracts.filter((contract): contract is Exclude<C, { mode: 'files' }> => contract.mode !== 'files');
 }
 
 /**
@@ -111,7 +162,7 @@ export function resolveContracts(
   );
   refuseShared(
     'ownerFolder',
-    inMode('log', valid).map(({ name, ownerFolder }) => ({ of: name, name: ownerFolder })),
+    withDatabases(valid).map(({ name, ownerFolder }) => ({ of: name, name: ownerFolder })),
   );
   refuseNested(inMode('files', valid));
   refuseShared('lake table', resolved.flatMap(namedTables), ', for example by lakeTable');
@@ -119,7 +170,11 @@ export function resolveContracts(
 }
 
 /** Name of a source's table in the lake and in dataengineering-db: `<table>` for schema public, else `<schema>_<table>`. */
-export function lakeTableName(contract: Pick<ResolvedLogContract, 'tables'>, schema: string, table: string): string {
+export function lakeTableName(
+  contract: Pick<ResolvedDatabaseContract, 'tables'>,
+  schema: string,
+  table: string,
+): string {
   return contract.tables[`${schema}.${table}`]?.lakeTable ?? (schema === 'public' ? table : `${schema}_${table}`);
 }
 
@@ -127,11 +182,12 @@ function validated(contract: SourceContract): SourceContract {
   const remedy = `correct it in sources/${contract.name}.ts`;
   const parsed = parse(schema, contract, `source ${contract.name}`, remedy);
   if (parsed.mode === 'files') checkFiles(parsed, remedy);
-  else checkLog(parsed, remedy);
+  else checkTables(parsed, remedy);
+  if (parsed.mode === 'watermark') checkWatermarks(parsed, remedy);
   return parsed;
 }
 
-function checkLog(parsed: LogContract, remedy: string): void {
+function checkTables(parsed: DatabaseContract, remedy: string): void {
   for (const [table, options] of Object.entries(parsed.tables)) {
     for (const transform of options.partitionBy ?? []) {
       check(options.pii?.[columnOf(transform)] !== 'drop', {
@@ -144,27 +200,30 @@ function checkLog(parsed: LogContract, remedy: string): void {
   }
 }
 
+function checkWatermarks({ name, watermark, tables }: WatermarkContract, remedy: string): void {
+  for (const [table, { softDelete, watermark: own = watermark }] of Object.entries(tables)) {
+    check(softDelete !== own.column, {
+      name: `tables.${table}.softDelete of source ${name}`,
+      value: softDelete,
+      expected: 'another column than the watermark',
+      remedy,
+    });
+  }
+}
+
 function resolve(contract: SourceContract, environment: Pick<Environment, 'name'>): ResolvedContract {
   if (contract.mode === 'files') {
     const { name: source, ...values } = contract;
     return { source, ...values, pepperSecret: pepperSecret(environment) };
   }
-  const { url, ca, secret } = ownerPaths(environment, contract.ownerFolder);
+  const { name: source, ownerFolder, ...values } = contract;
+  const { url, ca, secret } = ownerPaths(environment, ownerFolder);
   return {
-    source: contract.name,
-    mode: contract.mode,
-    connection: { glueConnection: contract.name, urlParameter: url, caParameter: ca, secret },
+    source,
+    ...values,
+    connection: { glueConnection: source, urlParameter: url, caParameter: ca, secret },
     catalogDatabase: names.databases.backend,
-    publication: contract.publication,
-    slot: contract.slot,
     pepperSecret: pepperSecret(environment),
-    walBytesPerStep: contract.walBytesPerStep,
-    inlineSnapshotBytes: contract.inlineSnapshotBytes,
-    rejectLimit: contract.rejectLimit,
-    include: contract.include,
-    exclude: contract.exclude,
-    tables: contract.tables,
-    serving: contract.serving,
   };
 }
 

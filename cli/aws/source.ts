@@ -1,7 +1,7 @@
 /** A connection to a source, by what its owners keep for the platform. */
 import type { Client } from 'pg';
 import { SOURCE_ADDRESS } from '../../sources/address';
-import type { ResolvedLogContract } from '../../sources/contract';
+import type { ResolvedDatabaseContract } from '../../sources/contract';
 import { FailedError } from '../errors';
 import { connect, readLogin, readParameter } from './readers';
 
@@ -9,7 +9,7 @@ import { connect, readLogin, readParameter } from './readers';
  * Connects by verified TLS; the caller ends the connection.
  * @throws FailedError naming what is missing or malformed, without its value
  */
-export async function connectToSource(region: string, { connection }: ResolvedLogContract): Promise<Client> {
+export async function connectToSource(region: string, { connection }: ResolvedDatabaseContract): Promise<Client> {
   const [url, ca, login] = await Promise.all([
     readParameter(region, connection.urlParameter),
     readParameter(region, connection.caParameter),

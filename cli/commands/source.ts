@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '../../envs/environment';
 import { names } from '../../modules/naming';
 import { sources } from '../../sources';
-import { inMode } from '../../sources/contract';
+import { withDatabases } from '../../sources/contract';
 import { requireAccount } from '../aws/account';
 import { runJob } from '../aws/glue';
 import { tableReports, type TableReport } from '../aws/table-reports';
@@ -16,8 +16,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** Only what has a log can be copied anew. */
-const sourceNames = inMode('log', sources).map(({ name }) => name);
+/** Only databases can be copied anew. */
+const sourceNames = withDatabases(sources).map(({ name }) => name);
 
 export function sourceCommand(): Command {
   return new Command('source').description('what the platform follows').addCommand(resnapshotCommand());
@@ -33,7 +33,7 @@ function resnapshotCommand(): Command {
     .argument('[tables...]', 'as schema.table', qualifiedTable)
     .option(
       '--all',
-      'all tables, with a new slot: for a source whose history was lost, by a restore, a failover or a dropped slot',
+      'all tables, from a new beginning (in log mode with a new slot): for a source whose history was lost, by a restore, a failover or a dropped slot',
     )
     .option('--json', 'print what became of the tables as JSON')
     .action(async (environment: Environment, source: string, tables: string[] = [], { all, json }: Options) => {

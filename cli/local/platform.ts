@@ -1,6 +1,7 @@
 /** The parts of the main job: bringing the platform up, running the pipeline, proving the result. */
 import type { Environment } from '../../envs/environment';
 import { names, stackName } from '../../modules/naming';
+import { createClubs } from '../../demo/clubs';
 import { createSource, loadHistory, type SourceOwner } from '../../demo/source';
 import { readFileSync } from 'node:fs';
 import { crawl, runJob, runWorkflow } from '../aws/glue';
@@ -45,6 +46,8 @@ export async function bringUp(
   );
   finished(created.finished);
   const source = created.result;
+  const clubs = await step('club-memberships', () => createClubs(source, environment));
+  finished(clubs.finished);
 
   // The history loads while Terraform waits for RDS.
   const history = timed(() => loadHistory(source, shots));

@@ -6,13 +6,13 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import type { Environment } from '../../envs/environment';
 import { ownerPaths } from '../../modules/naming';
-import { inMode, resolveContracts } from '../../sources/contract';
+import { resolveContracts, withDatabases } from '../../sources/contract';
 import { findings, good, wrong, type Finding } from './finding';
 import { address, certificates, checkParameter, range, vpcId } from './parameters';
 
 export async function checkOwners(environment: Environment): Promise<readonly Finding[]> {
   const { region } = environment;
-  const sources = inMode('log', resolveContracts(environment)).flatMap(({ source, connection }) => {
+  const sources = withDatabases(resolveContracts(environment)).flatMap(({ source, connection }) => {
     const { urlParameter, caParameter, secret } = connection;
     const remedy = `the owners of ${source} put it there`;
     return [

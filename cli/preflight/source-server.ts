@@ -1,6 +1,6 @@
 /** Whether a source's server can be followed: its version, its log, and who connects. */
 import type { Client } from 'pg';
-import type { ResolvedLogContract } from '../../sources/contract';
+import type { ResolvedDatabaseContract, ResolvedLogContract } from '../../sources/contract';
 import { findings, good, told, wrong, type Finding } from './finding';
 
 const OLDEST_VERSION = 14;
@@ -12,21 +12,28 @@ interface Server {
   readonly walLevel: string;
 }
 
-export async function checkServer(client: Client, { source }: ResolvedLogContract): Promise<readonly Finding[]> {
+export async function checkServer(
+  client: Client,
+  { source, mode }: ResolvedDatabaseContract,
+): Promise<readonly Finding[]> {
   return findings(`server of ${source}`, async () => {
     const { rows } = await client.query<Server>(
       `select current_setting('server_version_num')::int as version, pg_is_in_recovery() as "isInRecovery",
               current_setting('wal_level') as "walLevel"`,
     );
-    return judgeServer(source, rows[0]!);
+    return judgeServer(source, mode, rows[0]!);
   });
 }
 
-export function judgeServer(source: string, { version, isInRecovery, walLevel }: Server): Finding[] {
+export function judgeServer(
+  source: string,
+  mode: ResolvedDatabaseContract['mode'],
+  { version, isInRecovery, walLevel }: Server,
+): Finding[] {
   const major = Math.floor(version / 10_000);
   const judge = (subject: string, fits: boolean, found: string, expected: string, remedy: string): Finding =>
     fits ? good(subject, found) : wrong(subject, { found, expected, remedy });
-  return [
+  const judged = [
     judge(
       `version of ${source}`,
       major >= OLDEST_VERSION,
@@ -41,14 +48,10 @@ export function judgeServer(source: string, { version, isInRecovery, walLevel }:
       'the primary',
       "its owners put the primary's address into the parameter",
     ),
-    judge(
-      `wal_level of ${source}`,
-      walLevel === 'logical',
-      walLevel,
-      'logical',
-      'its owners set it (on RDS rds.logical_replication = 1) and restart the server',
-    ),
   ];
+  if (mode !== 'log') return judged;
+  const remedy = 'its owners set it (on RDS rds.logical_replication = 1) and restart the server';
+  return [...judged, judge(`wal_level of ${source}`, walLevel === 'logical', walLevel, 'logical', remedy)];
 }
 
 /** A role may make and read slots by its own attribute; on RDS, where nobody gets that, by membership. */

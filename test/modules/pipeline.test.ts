@@ -208,7 +208,7 @@ test('maintain starts once a day, outside of any workflow', () => {
 });
 
 test.each([
-  ['ingest', ['trackman-backend']],
+  ['ingest', ['trackman-backend', 'club-memberships']],
   ['publish', ['trackman-network']],
   ['migrate', ['trackman-network']],
   ['ingest-files', []],

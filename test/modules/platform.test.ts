@@ -70,7 +70,7 @@ describe.each(environments)('the stack of $name', (environment) => {
   test.each([
     ['aws_s3_bucket', ['artifacts', 'lake', 'landing', 'logs', 'results'].map(bucket)],
     ['aws_glue_catalog_database', ['trackman_backend', 'trackman_lake', 'trackman_marts', 'trackman_raw']],
-    ['aws_glue_connection', ['trackman-backend', 'trackman-network']],
+    ['aws_glue_connection', ['club-memberships', 'trackman-backend', 'trackman-network']],
     ['aws_glue_crawler', ['sources']],
     ['aws_glue_classifier', ['telemetry-csv', 'telemetry-json']],
     ['aws_glue_security_configuration', ['trackman']],

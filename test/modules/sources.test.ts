@@ -48,7 +48,7 @@ test('an address of another form is refused at plan, without showing it', () => 
   );
 });
 
-test('the crawler looks at the contract’s schemas, on a schedule of its own', () => {
+test('the crawler looks at the schemas of each contract with a database, on a schedule of its own', () => {
   expect(platform.one('aws_glue_crawler')).toMatchObject({
     name: 'sources',
     database_name: 'trackman_backend',
@@ -61,6 +61,7 @@ test('the crawler looks at the contract’s schemas, on a schedule of its own', 
         ),
         enable_additional_metadata: ['COMMENTS', 'RAWTYPES'],
       },
+      { connection_name: 'club-memberships', path: expect.stringMatching(/\/membership\/%$/) },
     ],
     s3_target: [{ path: 's3://trackman-landing-dev-111111111111/telemetry/', sample_size: 10 }],
     classifiers: ['telemetry-json', 'telemetry-csv'],

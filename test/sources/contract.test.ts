@@ -1,5 +1,6 @@
 import { bayTelemetry } from '../../sources/bay-telemetry';
-import { inMode, lakeTableName, resolveContracts, type SourceContract } from '../../sources/contract';
+import { clubMemberships } from '../../sources/club-memberships';
+import { inMode, lakeTableName, resolveContracts, withDatabases, type SourceContract } from '../../sources/contract';
 import { trackmanBackend } from '../../sources/trackman-backend';
 
 const dev = { name: 'dev' };
@@ -46,6 +47,8 @@ test('a contract of files is shipped as it is, with the key of its hashes', () =
 test('contracts are told by their mode', () => {
   const contracts = resolveContracts(dev);
   expect(inMode('log', contracts).map(({ slot }) => slot)).toEqual(['trackman']);
+  expect(inMode('watermark', contracts).map(({ reconcileHours }) => reconcileHours)).toEqual([24]);
+  expect(withDatabases(contracts).map(({ source }) => source)).toEqual(['trackman-backend', 'club-memberships']);
   expect(inMode('files', contracts).map(({ prefix }) => prefix)).toEqual(['telemetry/']);
 });
 
@@ -64,8 +67,9 @@ test.each([
 
 test.each([
   [
-    { mode: 'watermark' },
-    'mode of source trackman-backend is "watermark": expected log or files; correct it in sources/trackman-backend.ts',
+    { mode: 'trigger' },
+    'mode of source trackman-backend is "trigger": expected log, watermark or files; ' +
+      'correct it in sources/trackman-backend.ts',
   ],
   [
     { slot: 'Trackman Slot' },
@@ -110,6 +114,55 @@ test.each([
   ],
 ])('%j is refused', (values, message) => {
   expect(() => resolve(contract(values))).toThrow(message);
+});
+
+test('a contract of watermarks is shipped as it is, with the names of its environment', () => {
+  const { name, ownerFolder, ...values } = clubMemberships;
+  expect(resolve(clubMemberships)).toEqual([
+    {
+      source: name,
+      ...values,
+      connection: {
+        glueConnection: 'club-memberships',
+        urlParameter: `/trackman/dev/${ownerFolder}/url`,
+        caParameter: `/trackman/dev/${ownerFolder}/ca`,
+        secret: `trackman/dev/${ownerFolder}`,
+      },
+      catalogDatabase: 'trackman_backend',
+      pepperSecret: 'trackman/dev/pii-pepper',
+    },
+  ]);
+});
+
+test.each([
+  [{ watermark: undefined }, 'watermark of source club-memberships is missing: expected a column and who sets it'],
+  [
+    { watermark: { column: 'updated_at', setBy: 'application' } },
+    'watermark.setBy of source club-memberships is "application": expected trigger or default',
+  ],
+  [{ marginSeconds: 0 }, 'marginSeconds of source club-memberships is 0: expected a number of seconds from 1 to 3,600'],
+  [
+    { reconcileHours: 0.5 },
+    'reconcileHours of source club-memberships is 0.5: expected a whole number of hours from 1 to 168',
+  ],
+  [{ slot: 'trackman' }, 'slot of source club-memberships is "trackman": expected no value of this name'],
+  [
+    { tables: { 'membership.members': { softDelete: 'updated_at' } } },
+    'tables.membership.members.softDelete of source club-memberships is "updated_at": ' +
+      'expected another column than the watermark',
+  ],
+  [
+    { tables: { 'membership.members': { pii: { email: 'drop' }, partitionBy: ['email'] } } },
+    'tables.membership.members.partitionBy of source club-memberships is "email": expected a column that is kept',
+  ],
+])('of watermarks, %j is refused', (values, message) => {
+  expect(() => resolve({ ...clubMemberships, ...values } as SourceContract)).toThrow(message);
+});
+
+test('a soft delete is of watermarks only: a log tells of rows that are removed', () => {
+  expect(() => resolve(contract({ tables: { 'public.players': { softDelete: 'gone' } } }))).toThrow(
+    'tables.public.players.softDelete of source trackman-backend is "gone": expected no value of this name',
+  );
 });
 
 const column = (values: object) => ({ columns: { ...bayTelemetry.columns, extra: values } });

@@ -1,5 +1,6 @@
 import { renderFinding, type Finding } from '../../../cli/preflight/finding';
 import { judgePublication, judgeTables, type Table } from '../../../cli/preflight/source-publication';
+import * as watermarks from '../../../cli/preflight/source-watermarks';
 import { judgeServer, judgeSlot, judgeSlotLimit } from '../../../cli/preflight/source-server';
 
 const wrongOnes = (found: readonly Finding[]): string[] =>
@@ -8,14 +9,19 @@ const wrongOnes = (found: readonly Finding[]): string[] =>
 describe('the server', () => {
   const fitting = { version: 140_012, isInRecovery: false, walLevel: 'logical' };
 
-  test('that can be followed', () => expect(wrongOnes(judgeServer('golf', fitting))).toEqual([]));
+  test('that can be followed', () => expect(wrongOnes(judgeServer('golf', 'log', fitting))).toEqual([]));
+
+  test('needs no logical log to be read by watermarks', () =>
+    expect(wrongOnes(judgeServer('golf', 'watermark', { ...fitting, walLevel: 'replica' }))).toEqual([]));
 
   test.each([
     [{ version: 130_014 }, '✗ version of golf: Postgres 13; expected Postgres 14 or later'],
     [{ isInRecovery: true }, '✗ server of golf: in recovery: a standby; expected the primary'],
     [{ walLevel: 'replica' }, '✗ wal_level of golf: replica; expected logical; its owners set it (on RDS rds.logical'],
   ])('with %j cannot, and only that is told', (deviation, line) => {
-    expect(wrongOnes(judgeServer('golf', { ...fitting, ...deviation }))).toEqual([expect.stringContaining(line)]);
+    expect(wrongOnes(judgeServer('golf', 'log', { ...fitting, ...deviation }))).toEqual([
+      expect.stringContaining(line),
+    ]);
   });
 });
 
@@ -104,6 +110,41 @@ describe('tables', () => {
   test('none at all is wrong', () => {
     expect(judgeTables(contract, [])).toEqual([
       expect.objectContaining({ state: 'wrong', found: 'none can be followed' }),
+    ]);
+  });
+});
+
+describe('tables that are read by watermarks', () => {
+  const contract = {
+    source: 'clubs',
+    include: ['membership.*'],
+    watermark: { column: 'updated_at', setBy: 'trigger' as const },
+    tables: { 'membership.visits': { watermark: { column: 'entered_at', setBy: 'default' as const } } },
+  };
+  const table = (name: string, values: Partial<watermarks.Table> = {}): watermarks.Table => ({
+    name: `membership.${name}`,
+    isReadable: true,
+    hasKey: true,
+    times: ['updated_at'],
+    ...values,
+  });
+
+  test('are told, each with its own watermark', () => {
+    const tables = [table('members'), table('visits', { times: ['entered_at'] })];
+    expect(watermarks.judgeTables(contract, tables).map(renderFinding)).toEqual([
+      expect.stringContaining('✓ tables of clubs: 2 can be read: membership.members, membership.visits'),
+    ]);
+  });
+
+  test.each([
+    [{ isReadable: false }, 'may not be read; expected the right to read it'],
+    [{ hasKey: false }, 'has no primary key; expected one that is not deferrable'],
+    [{ times: ['created_at'] }, 'has no watermark updated_at; expected a column of this name'],
+  ])('are refused with %j', (deviation, line) => {
+    const lines = watermarks.judgeTables(contract, [table('members', deviation)]).map(renderFinding);
+    expect(lines).toEqual([
+      expect.stringContaining('none can be read'),
+      expect.stringContaining(`table membership.members: ${line}`),
     ]);
   });
 });
