@@ -37,6 +37,7 @@ export async function runClubsTraffic(server: SourceOwner): Promise<Changes> {
   try {
     const changes = { inserted: 0, updated: 0, deleted: 0 };
     for (const client of [main, late]) await client.query('set search_path = membership');
+    // Its rows are locked until it commits: nothing else may touch them meanwhile.
     await late.query('begin');
     changes.updated += await count(late, `update members set tier = 'gold' where id % 10 = 3`);
     changes.inserted += await count(
@@ -48,7 +49,7 @@ export async function runClubsTraffic(server: SourceOwner): Promise<Changes> {
     changes.updated += await count(main, 'update bookings set minutes = minutes + 30 where member_id % 9 = 0');
     changes.updated += await count(main, 'update members set cancelled_at = null where id = 20');
     // The rows stay, and say that they are deleted.
-    changes.deleted += await count(main, 'update members set cancelled_at = now() where id between 101 and 105');
+    changes.deleted += await count(main, 'update members set cancelled_at = now() where id between 104 and 108');
     changes.deleted += await count(main, 'update bookings set withdrawn = true where member_id = 7 and not withdrawn');
     await late.query('commit');
     return changes;
