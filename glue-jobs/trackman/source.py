@@ -176,7 +176,8 @@ class Source:
                 f"{publication} and adds it again without"
             )
         if not table.readable:
-            return f"{name}: may not be read: its owner runs GRANT SELECT ON {qualified} TO {self._connection.user.decode()}"
+            role = self._connection.user.decode()
+            return f"{name}: may not be read: its owner runs GRANT SELECT ON {qualified} TO {role}"
         if table.replica_identity == "n":
             return (
                 f"{name}: has REPLICA IDENTITY NOTHING: its owner runs ALTER TABLE {qualified} REPLICA IDENTITY DEFAULT"
