@@ -108,6 +108,7 @@ class Copier:
                     draft.layout,
                     self._pepper,
                     self._contract.reject_limit,
+                    self._spark.sparkContext.defaultParallelism,
                 )
             copied = copy_ranges(self._spark.sparkContext, ranges_of_all)
         self._checkpoint("copies written")
