@@ -132,6 +132,18 @@ class IcebergTable:
         """Of main. A table of ours always has one: it is born with it."""
         return self._table.currentSnapshot().snapshotId()
 
+    @property
+    def rows(self) -> int:
+        """How many main has."""
+        return _rows(self._table.currentSnapshot())
+
+    @property
+    def written_rows(self) -> int:
+        """How many it will have once what was written to the run's branch is published."""
+        self._table.refresh()
+        branch = self._written_branch
+        return _rows(self._table.snapshot(branch)) if branch in self._table.refs() else self.rows
+
     def has_snapshot(self, snapshot_id: int) -> bool:
         """Whether the table can still be read as that snapshot has it."""
         return self._table.snapshot(snapshot_id) is not None
@@ -287,6 +299,12 @@ def _java_class(error: Py4JJavaError) -> str:
 
 def _branch(run_id: str) -> str:
     return f"{_BRANCH_PREFIX}{run_id}"
+
+
+def _rows(snapshot: JavaObject) -> int:
+    """By its summary. A row is deleted by one entry of one delete file: merges do, and upkeep takes what dangles."""
+    summary = snapshot.summary()
+    return int(summary.get("total-records") or 0) - int(summary.get("total-position-deletes") or 0)
 
 
 def _layout(jvm: JVMView, table: JavaObject) -> Layout:

@@ -1,27 +1,34 @@
 """The first copy of tables: in parallel ranges under one snapshot of the source, into files of the lake."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import adbc_driver_manager
 import pg8000.native
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark import SparkContext
 
 from trackman.bookmark import Snapshot
 from trackman.contract import TableName
 from trackman.data_files import DataFile, DataFileWriter, Layout
 from trackman.errors import TableError
+from trackman.judging import convert_and_judge, describe_key
 from trackman.lake_table import LakeColumn, LakeTable
 from trackman.lsn import parse_lsn
 from trackman.pii import hash_texts
 from trackman.postgres import Server, identifier, literal
+from trackman.quality import EXAMPLES, CellRule, Reference, Unreferenced
 from trackman.quarantine import RejectedRow, check_rejects
+from trackman.reports import added
 from trackman.source_tables import SourceTable
 
 _BLOCKS_PER_RANGE = 8192  # 64 MiB of 8 KiB blocks
 _BATCH_BYTES = 8 << 20
+# No more different values are told apart from those that a reference finds.
+_MOST_MISSING = 100_000
 
 # Types whose values Arrow holds as they are. All others come as the text that logical decoding sends too.
 _BINARY_TYPES = frozenset(["bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar"])
@@ -65,6 +72,7 @@ class RangeCopy:
     layout: Layout
     pepper: bytes | None = field(repr=False)
     reject_limit: int
+    rules: Sequence[CellRule]
 
 
 class CopiedRange(NamedTuple):
@@ -73,6 +81,10 @@ class CopiedRange(NamedTuple):
     rejected: list[RejectedRow]
     error: str | None
     """What kept the table from being copied. Other tables' ranges go on."""
+    violations: Mapping[str, int]
+    """Rows that are against each rule, by its name."""
+    examples: Mapping[str, Sequence[str]]
+    """Some of them, by their keys, of the rules that stop the table."""
 
 
 def plan_copy(
@@ -84,6 +96,7 @@ def plan_copy(
     layout: Layout,
     pepper: bytes | None,
     reject_limit: int,
+    rules: Sequence[CellRule],
 ) -> list[RangeCopy]:
     """The ranges of a table, of all its partitions when it has some."""
     outputs = {column.name: column.output for column in source_table.columns}
@@ -92,8 +105,38 @@ def plan_copy(
     for schema, name, blocks in connection.run(_LEAVES, oid=table.oid):
         for condition in _block_ranges(blocks):
             query = f"select {select} from only {identifier(schema, name)} where {condition}"
-            copies.append(RangeCopy(server, snapshot.name, query, table, layout, pepper, reject_limit))
+            copies.append(RangeCopy(server, snapshot.name, query, table, layout, pepper, reject_limit, rules))
     return copies
+
+
+def find_unreferenced(
+    server: Server,
+    snapshot: ExportedSnapshot,
+    source_table: SourceTable,
+    table: LakeTable,
+    layout: Layout,
+    pepper: bytes | None,
+    rule: Reference,
+) -> Unreferenced:
+    """What the table that a reference points to lacks, both as the snapshot has them. Raises TableError when the source
+    cannot compare the two."""
+    column = table.column(rule.column)
+    [output] = [each.output for each in source_table.columns if each.name == rule.column]
+    query = f"""
+        select distinct {_select_expression(column, output)}
+        from (select {identifier(rule.column)} from {identifier(*table.name)} c where not exists
+          (select from {identifier(*rule.table)} p where p.{identifier(rule.to)} = c.{identifier(rule.column)})) c
+        where {identifier(rule.column)} is not null limit {_MOST_MISSING}"""
+    try:
+        found = [batch.column(0) for batch in _fetch(server, snapshot.name, query)]
+    except adbc_driver_manager.Error as error:
+        told = str(error).splitlines()[0]
+        raise TableError(f"{table.name}: the contract's {rule.name} expects {rule.expected}: {told}") from error
+    values = pa.concat_arrays(found) if found else pa.array([], pa.string())
+    if column.hashed:
+        values = hash_texts(values, pepper)
+    converted, _ = table.convert_or_reject({rule.column: values}, layout.schema, len(values))
+    return Unreferenced(rule, pc.drop_null(converted[rule.column]))
 
 
 def _select_expression(column: LakeColumn, output: str) -> str:
@@ -120,36 +163,55 @@ def copy_ranges(spark_context: SparkContext, copies: Sequence[RangeCopy]) -> lis
 
 def copy_range(copy: RangeCopy) -> CopiedRange:
     """Read a range in the snapshot and upload it as files."""
-    rejected: list[RejectedRow] = []
+    found = _Found()
     with DataFileWriter(copy.layout) as writer:
         try:
-            for batch in _read(copy):
-                writer.write(_convert(copy, batch, rejected))
-                check_rejects(copy.table.name, len(rejected), copy.reject_limit)
+            for batch in _fetch(copy.server, copy.snapshot, copy.query):
+                writer.write(_convert(copy, batch, found))
+                by_rules = {
+                    rule.name: found.violations[rule.name] for rule in copy.rules if rule.action == "quarantine"
+                }
+                check_rejects(copy.table.name, len(found.rejected), copy.reject_limit, by_rules)
         except TableError as error:
-            return CopiedRange(copy.table.name, [], [], str(error))
-        return CopiedRange(copy.table.name, writer.close(), rejected, None)
+            return CopiedRange(copy.table.name, [], [], str(error), {}, {})
+        return CopiedRange(copy.table.name, writer.close(), found.rejected, None, found.violations, found.examples)
 
 
-def _read(copy: RangeCopy) -> Iterator[pa.RecordBatch]:
-    with copy.server.connect_arrow() as connection, connection.cursor() as cursor:
+def _fetch(server: Server, snapshot: str, query: str) -> Iterator[pa.RecordBatch]:
+    with server.connect_arrow() as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
-        cursor.execute(f"set transaction snapshot {literal(copy.snapshot)}")
+        cursor.execute(f"set transaction snapshot {literal(snapshot)}")
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
-        cursor.execute(copy.query)
+        cursor.execute(query)
         yield from cursor.fetch_record_batch()
 
 
-def _convert(copy: RangeCopy, batch: pa.RecordBatch, rejected: list[RejectedRow]) -> pa.Table:
-    """The lake's types, personal data hashed. Rows with values that have no place there are added to `rejected`."""
+@dataclass
+class _Found:
+    """What a range's rows are told of."""
+
+    rejected: list[RejectedRow] = field(default_factory=list)
+    violations: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _convert(copy: RangeCopy, batch: pa.RecordBatch, found: _Found) -> pa.Table:
+    """The lake's types, personal data hashed, values that have no place there or that a rule sets aside null."""
     columns = dict(zip((column.name for column in copy.table.columns), batch.columns, strict=True))
     for column in copy.table.columns:
         if column.hashed:
             columns[column.name] = hash_texts(columns[column.name], copy.pepper)
-    converted, without_place = copy.table.convert_or_reject(columns, copy.layout.schema, copy.reject_limit)
-    for row, values in without_place.items():
-        key = {name: str(columns[name][row].as_py()) for name in copy.table.key}
-        rejected.append(RejectedRow(key, tuple(values)))
+    judged = convert_and_judge(copy.table, columns, copy.layout.schema, copy.reject_limit, copy.rules)
+
+    def key(row: int) -> dict[str, str]:
+        return {name: str(columns[name][row].as_py()) for name in copy.table.key}
+
+    found.rejected += [RejectedRow(key(row), tuple(values)) for row, values in judged.rejected.items()]
+    for rule, against in zip(copy.rules, judged.violations, strict=True):
+        found.violations = added(found.violations, {rule.name: against.true_count})
+        if rule.action == "fail" and against.true_count:
+            rows = pc.indices_nonzero(against).slice(0, EXAMPLES).to_pylist()
+            found.examples.setdefault(rule.name, []).extend(describe_key(key(row)) for row in rows)
     # Columns of the lake that the source no longer has.
     absent = {field.name: pa.nulls(batch.num_rows, field.type) for field in copy.layout.schema}
-    return pa.table({**absent, **converted}, schema=copy.layout.schema)
+    return pa.table({**absent, **judged.columns}, schema=copy.layout.schema)
