@@ -16,7 +16,7 @@ const bound = z.union(
     z
       .string()
       .regex(/^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?)?$/)
-      .refine((time) => !Number.isNaN(Date.parse(time))),
+      .refine((time) => !Number.isNaN(Date.parse(time)), NUMBER_OR_TIME),
   ],
   NUMBER_OR_TIME,
 );

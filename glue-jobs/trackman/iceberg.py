@@ -133,12 +133,12 @@ class IcebergTable:
         return self._table.currentSnapshot().snapshotId()
 
     @property
-    def rows(self) -> int:
-        """How many main has."""
+    def rows(self) -> int | None:
+        """How many main has; None when its snapshot does not say."""
         return _rows(self._table.currentSnapshot())
 
     @property
-    def written_rows(self) -> int:
+    def written_rows(self) -> int | None:
         """How many it will have once what was written to the run's branch is published."""
         self._table.refresh()
         branch = self._written_branch
@@ -263,6 +263,9 @@ class Replacement:
         transaction = java.newTransaction()
         with _refused_to_rivals(self._table.name):
             _evolve(self._jvm, transaction, self._columns, self._drop)
+            if branch not in java.refs():
+                # The snapshot's totals count from what its branch held.
+                transaction.manageSnapshots().createBranch(branch, self._table.snapshot_id).commit()
             overwrite = transaction.newOverwrite().toBranch(branch)
             overwrite.overwriteByRowFilter(self._jvm.org.apache.iceberg.expressions.Expressions.alwaysTrue())
             _add_files(self._jvm, transaction.table(), overwrite.addFile, files)
@@ -301,10 +304,10 @@ def _branch(run_id: str) -> str:
     return f"{_BRANCH_PREFIX}{run_id}"
 
 
-def _rows(snapshot: JavaObject) -> int:
-    """By its summary. A row is deleted by one entry of one delete file: merges do, and upkeep takes what dangles."""
-    summary = snapshot.summary()
-    return int(summary.get("total-records") or 0) - int(summary.get("total-position-deletes") or 0)
+def _rows(snapshot: JavaObject) -> int | None:
+    """By its summary. A row is deleted by one entry of one delete file: merges do so, and upkeep takes what dangles."""
+    totals = [snapshot.summary().get(name) for name in ("total-records", "total-position-deletes")]
+    return None if None in totals else int(totals[0]) - int(totals[1])
 
 
 def _layout(jvm: JVMView, table: JavaObject) -> Layout:

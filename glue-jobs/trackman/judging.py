@@ -88,11 +88,11 @@ def failing_rules(rules: Sequence[CellRule | ColumnRule]) -> dict[str, str]:
     return {rule.name: rule.expected for rule in rules if rule.action == "fail"}
 
 
-def judge_row_count(table: TableName, quality: Quality, after: int, before: int | None) -> dict[str, int]:
+def judge_row_count(table: TableName, quality: Quality, after: int | None, before: int | None) -> dict[str, int]:
     """Whether a table's number of rows is against the rule on it, as reports have it. Raises TableError when the table
     stops by that."""
     rule = quality.row_count
-    if rule is None:
+    if rule is None or after is None:
         return {}
     problem = rule.problem(after, before)
     if problem and rule.action == "fail":
