@@ -217,8 +217,8 @@ class Ingestion:
         parents, unjudged = self._parents(name) if summary.changes else ([], [])
         merged = self._merge(table, self._span(table, reached).of(changes), summary, parents)
         violations = dict(merged.violations)
-        if summary.changes:
-            quality = self._contract.options(name).quality
+        quality = self._contract.options(name).quality
+        if summary.changes and quality.row_count:
             violations |= judge_row_count(name, quality, table.iceberg.written_rows, before)
         quarantine(self._spark, self._raw_database, self._contract.source, name, merged.rejected, self._run_id)
         if merged.rejected:
