@@ -5,12 +5,13 @@
 import { z } from 'zod';
 import type { Environment } from '../envs/environment';
 import { names, ownerPaths, pepperSecret } from '../modules/naming';
-import { check, parse } from '../modules/validation';
+import { check, checkRules, parse, type Rule } from '../modules/validation';
 import { checkFiles, filesSchema, type FilesContract } from './files-contract';
 import { sources } from './index';
-import { columnOf, partition, sourceName, sqlName, text, wholeBytes } from './values';
+import { rulesOnQuality, rulesOnReferences, tableQuality } from './quality';
+import { isSelected } from './selection';
+import { columnOf, partition, sourceName, sqlName, tableName, text, wholeBytes } from './values';
 
-const tableName = text(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/, 'a table such as public.shots');
 const tablePattern = text(
   /^[a-z_][a-z0-9_]*\.[a-z0-9_*]+$/,
   'a table such as public.shots, in which * after the schema stands for any text: public.*',
@@ -30,6 +31,11 @@ const tableOptions = z.strictObject({
   decimals: z.record(sqlName, decimal).optional(),
   /** Keep all states that its rows had, in `<lake table>_history`. @default false */
   history: z.boolean('true or false').optional(),
+  /**
+   * What its rows are judged by as they come. A value that is quarantined is null in the lake and recorded with its reason
+   * in `trackman_raw.quarantine`; its row is counted to `rejectLimit`. @default no rules
+   */
+  quality: tableQuality.optional(),
 });
 
 const selection = z.strictObject({
@@ -53,8 +59,8 @@ const logSchema = selection.extend({
   /** Tables larger than this, in bytes on the source's disk, are copied by the job `snapshot` and not by `ingest`. */
   inlineSnapshotBytes: wholeBytes,
   /**
-   * How many rows of a table may have values that the lake has no place for (NaN in a decimal, an infinite time) in one
-   * run: those values go to `trackman_raw.quarantine`. More than that stop the table.
+   * How many rows of a table may have values that the lake has no place for (NaN in a decimal, an infinite time), or
+   * that rules quarantine, in one run: those values go to `trackman_raw.quarantine`. More than that stop the table.
    */
   rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
   /** Options of single tables, by "schema.table". */
@@ -142,6 +148,32 @@ function checkLog(parsed: LogContract, remedy: string): void {
       });
     }
   }
+  checkRules(`source ${parsed.name}`, qualityOf(parsed), remedy);
+}
+
+/** What has to hold of the tables' rules on quality. */
+function qualityOf(contract: LogContract): Rule[] {
+  const { tables } = contract;
+  const rulesOf = (table: string) => tables[table]?.quality ?? [];
+  const piiOf = (table: string, column: string) => tables[table]?.pii?.[column];
+  const others = {
+    isFollowed: (table: string) => isSelected(contract, table),
+    piiOf,
+    refersTo: (table: string) => rulesOf(table).flatMap((rule) => (rule.rule === 'reference' ? [rule.table] : [])),
+  };
+  return Object.entries(tables).flatMap(([table, { quality = [], history = false }]) => {
+    const where = `tables.${table}.quality`;
+    return [
+      {
+        name: where,
+        value: table,
+        holds: quality.length === 0 || isSelected(contract, table),
+        expected: 'rules of a table that the contract follows',
+      },
+      ...rulesOnQuality(where, quality, (column) => piiOf(table, column)),
+      ...rulesOnReferences(where, table, quality, { ...others, hasHistory: history }),
+    ];
+  });
 }
 
 function resolve(contract: SourceContract, environment: Pick<Environment, 'name'>): ResolvedContract {

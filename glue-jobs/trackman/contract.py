@@ -9,6 +9,7 @@ from types import UnionType
 from typing import Any, NamedTuple, TypeVar
 
 from trackman.errors import ContractError
+from trackman.quality import ACTIONS, NO_RULES, Allowed, NotNull, Quality, Range, Reference, RowCount
 
 PII_RULES = ("keep", "hash", "drop")
 
@@ -44,6 +45,7 @@ class TableOptions:
     """(precision, scale) of numeric columns that declare none, or that are wanted otherwise."""
     history: bool = False
     """All states that its rows had are kept beside it."""
+    quality: Quality = NO_RULES
 
     def columns_with(self, rule: str) -> frozenset[str]:
         return frozenset(column for column, its_rule in self.pii.items() if its_rule == rule)
@@ -128,6 +130,7 @@ class FilesContract:
     """As it is stored, and unpacked."""
     bytes_per_commit: int
     pepper_secret: str
+    quality: Quality = NO_RULES
 
     @property
     def kept(self) -> list[FileColumn]:
@@ -138,7 +141,8 @@ class FilesContract:
     def fingerprint(self) -> str:
         """Of what decides whether a file is taken."""
         columns = [(column.name, column.type, column.nullable, column.pii) for column in self.columns]
-        return sha256(repr((columns, self.bad_row_share, self.max_file_bytes)).encode()).hexdigest()[:16]
+        asked = (columns, self.bad_row_share, self.max_file_bytes, self.quality)
+        return sha256(repr(asked).encode()).hexdigest()[:16]
 
     @property
     def hashes(self) -> bool:
@@ -222,6 +226,7 @@ def _files_contract(reader: _Reader) -> FilesContract:
         max_file_bytes=reader.take("maxFileBytes", int),
         bytes_per_commit=reader.take("bytesPerCommit", int),
         pepper_secret=reader.take("pepperSecret", str),
+        quality=_quality(reader),
     )
     if reader.take("serving", bool):
         raise ContractError(f"{reader.path}: serving is true, and what came as files cannot be served yet")
@@ -270,12 +275,72 @@ def _table_options(reader: _Reader) -> TableOptions:
         lake_table=reader.take("lakeTable", str, "") or None,
         decimals={column: tuple(shape) for column, shape in reader.take("decimals", dict, {}).items()},
         history=reader.take("history", bool, False),
+        quality=_quality(reader),
     )
     for column, rule in options.pii.items():
         if rule not in PII_RULES:
             raise ContractError(f'{reader.path}: pii of {column} is "{rule}", expected one of {", ".join(PII_RULES)}')
     reader.end()
     return options
+
+
+def _quality(reader: _Reader) -> Quality:
+    columns, row_counts = [], []
+    for number, values in enumerate(reader.take("quality", list, [])):
+        rule = _rule(_Reader(values, f"{reader.path}.quality.{number}"))
+        (row_counts if isinstance(rule, RowCount) else columns).append(rule)
+    if len(row_counts) > 1:
+        raise ContractError(f"{reader.path}: quality has {len(row_counts)} rules rowCount, expected one")
+    return Quality(tuple(columns), *row_counts)
+
+
+def _rule(reader: _Reader) -> NotNull | Range | Allowed | Reference | RowCount:
+    kind, action = reader.take("rule", str), reader.take("action", str)
+    if kind not in _RULES:
+        raise ContractError(f'{reader.path}: rule is "{kind}", expected one of {", ".join(_RULES)}')
+    if action not in ACTIONS:
+        raise ContractError(f'{reader.path}: action is "{action}", expected one of {", ".join(ACTIONS)}')
+    rule = _RULES[kind](reader, action)
+    reader.end()
+    return rule
+
+
+def _not_null(reader: _Reader, action: str) -> NotNull:
+    return NotNull(reader.take("column", str), action)
+
+
+def _range(reader: _Reader, action: str) -> Range:
+    bound = int | float | str | None
+    return Range(reader.take("column", str), action, reader.take("min", bound), reader.take("max", bound))
+
+
+def _allowed(reader: _Reader, action: str) -> Allowed:
+    return Allowed(reader.take("column", str), action, tuple(reader.take("values", list)))
+
+
+def _reference(reader: _Reader, action: str) -> Reference:
+    table = parse_table_name(reader.take("table", str), reader.path)
+    return Reference(reader.take("column", str), action, table, reader.take("to", str))
+
+
+def _row_count(reader: _Reader, action: str) -> RowCount:
+    rows, share = int | None, int | float | None
+    return RowCount(
+        action,
+        reader.take("min", rows),
+        reader.take("max", rows),
+        reader.take("maxLoss", share),
+        reader.take("maxGrowth", share),
+    )
+
+
+_RULES = {
+    "notNull": _not_null,
+    "range": _range,
+    "allowed": _allowed,
+    "reference": _reference,
+    "rowCount": _row_count,
+}
 
 
 def parse_table_name(text: str, where: str = "") -> TableName:

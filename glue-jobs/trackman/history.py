@@ -120,6 +120,8 @@ class Histories:
         schema = self._spark.table(history.spark_name).schema
         states = typed(
             states, definition, schema, history.layout.schema, self._contract.reject_limit,
+            # What a rule keeps out of the table is in none of its past states either.
+            self._contract.options(definition.name).quality.cells,
             keep=("life", "position", "committed_at"),
         )  # fmt: skip
         so_far = Window.partitionBy("life").orderBy("position")

@@ -132,6 +132,18 @@ class IcebergTable:
         """Of main. A table of ours always has one: it is born with it."""
         return self._table.currentSnapshot().snapshotId()
 
+    @property
+    def rows(self) -> int | None:
+        """How many main has; None when its snapshot does not say."""
+        return _rows(self._table.currentSnapshot())
+
+    @property
+    def written_rows(self) -> int | None:
+        """How many it will have once what was written to the run's branch is published."""
+        self._table.refresh()
+        branch = self._written_branch
+        return _rows(self._table.snapshot(branch)) if branch in self._table.refs() else self.rows
+
     def has_snapshot(self, snapshot_id: int) -> bool:
         """Whether the table can still be read as that snapshot has it."""
         return self._table.snapshot(snapshot_id) is not None
@@ -251,6 +263,9 @@ class Replacement:
         transaction = java.newTransaction()
         with _refused_to_rivals(self._table.name):
             _evolve(self._jvm, transaction, self._columns, self._drop)
+            if branch not in java.refs():
+                # The snapshot's totals count from what its branch held.
+                transaction.manageSnapshots().createBranch(branch, self._table.snapshot_id).commit()
             overwrite = transaction.newOverwrite().toBranch(branch)
             overwrite.overwriteByRowFilter(self._jvm.org.apache.iceberg.expressions.Expressions.alwaysTrue())
             _add_files(self._jvm, transaction.table(), overwrite.addFile, files)
@@ -287,6 +302,12 @@ def _java_class(error: Py4JJavaError) -> str:
 
 def _branch(run_id: str) -> str:
     return f"{_BRANCH_PREFIX}{run_id}"
+
+
+def _rows(snapshot: JavaObject) -> int | None:
+    """By its summary. A row is deleted by one entry of one delete file: merges do so, and upkeep takes what dangles."""
+    totals = [snapshot.summary().get(name) for name in ("total-records", "total-position-deletes")]
+    return None if None in totals else int(totals[0]) - int(totals[1])
 
 
 def _layout(jvm: JVMView, table: JavaObject) -> Layout:

@@ -1,7 +1,7 @@
 """The first copy of tables: in parallel ranges under one snapshot of the source, into files of the lake."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,15 +21,20 @@ from trackman.contract import TableName
 from trackman.data_files import DataFile, DataFileWriter, Layout
 from trackman.errors import TableError
 from trackman.failures import reason_of
+from trackman.judging import convert_and_judge, describe_key
 from trackman.lake_table import LakeColumn, LakeTable
 from trackman.lsn import parse_lsn
 from trackman.pii import hash_texts
 from trackman.postgres import Server, identifier, literal
+from trackman.quality import EXAMPLES, CellRule, Reference, Unreferenced
 from trackman.quarantine import RejectedRow, check_rejects
+from trackman.reports import added
 from trackman.source_tables import SourceTable
 
 _BLOCKS_PER_RANGE = 8192  # 64 MiB of 8 KiB blocks, at most
 _BATCH_BYTES = 8 << 20
+# No more different values are told apart from those that a reference finds.
+_MOST_MISSING = 100_000
 
 # Types whose values Arrow holds as they are. All others come as the text that logical decoding sends too; of some of
 # them nearly all values could come as they are, in half the time, which is tried first.
@@ -81,6 +86,7 @@ class RangeCopy:
     layout: Layout
     pepper: bytes | None = field(repr=False)
     reject_limit: int
+    rules: Sequence[CellRule]
 
 
 class CopiedRange(NamedTuple):
@@ -89,6 +95,10 @@ class CopiedRange(NamedTuple):
     rejected: list[RejectedRow]
     error: str | None
     """What kept the table from being copied. Other tables' ranges go on."""
+    violations: Mapping[str, int]
+    """Rows that are against each rule, by its name."""
+    examples: Mapping[str, Sequence[str]]
+    """Some of them, by their keys, of the rules that stop the table."""
 
 
 def plan_copy(
@@ -100,14 +110,16 @@ def plan_copy(
     layout: Layout,
     pepper: bytes | None,
     reject_limit: int,
+    rules: Sequence[CellRule],
     at_once: int,
 ) -> list[RangeCopy]:
     """The ranges of a table, of all its partitions when it has some; `at_once` of them will be copied at a time."""
     outputs = {column.name: column.output for column in source_table.columns}
     select = ", ".join(_select_expression(column, outputs[column.name]) for column in table.columns)
+    judged = {rule.column for rule in rules}
     quick_select = ", ".join(
         _quick_expression(column)
-        if _is_quick(column, table, layout)
+        if _is_quick(column, table, layout, judged)
         else _select_expression(column, outputs[column.name])
         for column in table.columns
     )
@@ -116,13 +128,14 @@ def plan_copy(
         for condition in _block_ranges(blocks, at_once):
             rows = f"from only {identifier(schema, name)} where {condition}"
             queries = (f"select {quick_select} {rows}", f"select {select} {rows}")
-            copies.append(RangeCopy(server, snapshot.name, *queries, table, layout, pepper, reject_limit))
+            copies.append(RangeCopy(server, snapshot.name, *queries, table, layout, pepper, reject_limit, rules))
     return copies
 
 
-def _is_quick(column: LakeColumn, table: LakeTable, layout: Layout) -> bool:
-    """Whether most of a column's values can be binary. A key's are told as text where something is wrong with a row."""
-    if column.hashed or column.type.is_array or column.name in table.key:
+def _is_quick(column: LakeColumn, table: LakeTable, layout: Layout, judged: Collection[str]) -> bool:
+    """Whether most of a column's values can be binary. What a row's reader may be told is text: its key, and values of
+    columns that are judged."""
+    if column.hashed or column.type.is_array or column.name in table.key or column.name in judged:
         return False
     target = layout.schema.field(column.name).type
     if column.type.name == "numeric":
@@ -138,6 +151,36 @@ def _quick_expression(column: LakeColumn) -> str:
         return name
     _, scale = numeric_shape(column.type.modifier)
     return f"({name} * {10**scale})::int8"
+
+
+def find_unreferenced(
+    server: Server,
+    snapshot: ExportedSnapshot,
+    source_table: SourceTable,
+    table: LakeTable,
+    layout: Layout,
+    pepper: bytes | None,
+    rule: Reference,
+) -> Unreferenced:
+    """What the table that a reference points to lacks, both as the snapshot has them. Raises TableError when the source
+    cannot compare the two."""
+    column = table.column(rule.column)
+    [output] = [each.output for each in source_table.columns if each.name == rule.column]
+    query = f"""
+        select distinct {_select_expression(column, output)}
+        from (select {identifier(rule.column)} from {identifier(*table.name)} c where not exists
+          (select from {identifier(*rule.table)} p where p.{identifier(rule.to)} = c.{identifier(rule.column)})) c
+        where {identifier(rule.column)} is not null limit {_MOST_MISSING}"""
+    try:
+        found = [batch.column(0) for batch in _fetch(server, snapshot.name, query)]
+    except adbc_driver_manager.Error as error:
+        told = str(error).splitlines()[0]
+        raise TableError(f"{table.name}: the contract's {rule.name} expects {rule.expected}: {told}") from error
+    values = pa.concat_arrays(found) if found else pa.array([], pa.string())
+    if column.hashed:
+        values = hash_texts(values, pepper)
+    converted, _ = table.convert_or_reject({rule.column: values}, layout.schema, len(values))
+    return Unreferenced(rule, pc.drop_null(converted[rule.column]))
 
 
 def _select_expression(column: LakeColumn, output: str) -> str:
@@ -176,21 +219,24 @@ def copy_range(copy: RangeCopy) -> CopiedRange:
 
 
 def _copy_range(copy: RangeCopy, query: str) -> CopiedRange:
-    rejected: list[RejectedRow] = []
+    found = _Found()
     with DataFileWriter(copy.layout) as writer:
         try:
-            for batch in _read(copy, query):
-                writer.write(_convert(copy, batch, rejected))
-                check_rejects(copy.table.name, len(rejected), copy.reject_limit)
+            for batch in _fetch(copy.server, copy.snapshot, query):
+                writer.write(_convert(copy, batch, found))
+                by_rules = {
+                    rule.name: found.violations[rule.name] for rule in copy.rules if rule.action == "quarantine"
+                }
+                check_rejects(copy.table.name, len(found.rejected), copy.reject_limit, by_rules)
         except TableError as error:
-            return CopiedRange(copy.table.name, [], [], str(error))
-        return CopiedRange(copy.table.name, writer.close(), rejected, None)
+            return CopiedRange(copy.table.name, [], [], str(error), {}, {})
+        return CopiedRange(copy.table.name, writer.close(), found.rejected, None, found.violations, found.examples)
 
 
-def _read(copy: RangeCopy, query: str) -> Iterator[pa.RecordBatch]:
-    with copy.server.connect_arrow() as connection, connection.cursor() as cursor:
+def _fetch(server: Server, snapshot: str, query: str) -> Iterator[pa.RecordBatch]:
+    with server.connect_arrow() as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
-        cursor.execute(f"set transaction snapshot {literal(copy.snapshot)}")
+        cursor.execute(f"set transaction snapshot {literal(snapshot)}")
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
         cursor.execute(query)
         yield from cursor.fetch_record_batch()
@@ -225,8 +271,17 @@ def _decimals(digits: pa.Int64Array, target: pa.Decimal128Type) -> pa.Decimal128
     return pa.Array.from_buffers(target, len(digits), buffers, digits.null_count, digits.offset)
 
 
-def _convert(copy: RangeCopy, batch: pa.RecordBatch, rejected: list[RejectedRow]) -> pa.Table:
-    """The lake's types, personal data hashed. Rows with values that have no place there are added to `rejected`."""
+@dataclass
+class _Found:
+    """What a range's rows are told of."""
+
+    rejected: list[RejectedRow] = field(default_factory=list)
+    violations: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _convert(copy: RangeCopy, batch: pa.RecordBatch, found: _Found) -> pa.Table:
+    """The lake's types, personal data hashed, values that have no place there or that a rule sets aside null."""
     columns = dict(zip((column.name for column in copy.table.columns), batch.columns, strict=True))
     for column in copy.table.columns:
         name = column.name
@@ -234,10 +289,17 @@ def _convert(copy: RangeCopy, batch: pa.RecordBatch, rejected: list[RejectedRow]
             columns[name] = hash_texts(columns[name], copy.pepper)
         else:
             columns[name] = _from_binary(column, columns[name], copy.layout.schema.field(name).type)
-    converted, without_place = copy.table.convert_or_reject(columns, copy.layout.schema, copy.reject_limit)
-    for row, values in without_place.items():
-        key = {name: str(columns[name][row].as_py()) for name in copy.table.key}
-        rejected.append(RejectedRow(key, tuple(values)))
+    judged = convert_and_judge(copy.table, columns, copy.layout.schema, copy.reject_limit, copy.rules)
+
+    def key(row: int) -> dict[str, str]:
+        return {name: str(columns[name][row].as_py()) for name in copy.table.key}
+
+    found.rejected += [RejectedRow(key(row), tuple(values)) for row, values in judged.rejected.items()]
+    for rule, against in zip(copy.rules, judged.violations, strict=True):
+        found.violations = added(found.violations, {rule.name: against.true_count})
+        if rule.action == "fail" and against.true_count:
+            rows = pc.indices_nonzero(against).slice(0, EXAMPLES).to_pylist()
+            found.examples.setdefault(rule.name, []).extend(describe_key(key(row)) for row in rows)
     # Columns of the lake that the source no longer has.
     absent = {field.name: pa.nulls(batch.num_rows, field.type) for field in copy.layout.schema}
-    return pa.table({**absent, **converted}, schema=copy.layout.schema)
+    return pa.table({**absent, **judged.columns}, schema=copy.layout.schema)
