@@ -27,5 +27,5 @@ export const bayTelemetry: FilesContract = {
   badRowShare: 0.01,
   maxFileBytes: 1024 ** 3,
   bytesPerCommit: 512 * 1024 ** 2,
-  serving: false,
+  serving: { indexes: [['measured_at']] },
 };

@@ -5,10 +5,11 @@
 import { z } from 'zod';
 import type { Environment } from '../envs/environment';
 import { names, ownerPaths, pepperSecret } from '../modules/naming';
-import { check, parse } from '../modules/validation';
+import { check, checkRules, parse } from '../modules/validation';
 import { checkFiles, filesSchema, type FilesContract } from './files-contract';
 import { sources } from './index';
-import { columnOf, partition, sourceName, sqlName, text, wholeBytes } from './values';
+import { isSelected } from './selection';
+import { columnOf, indexes, indexRules, partition, sourceName, sqlName, text, wholeBytes } from './values';
 
 const tableName = text(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/, 'a table such as public.shots');
 const tablePattern = text(
@@ -59,8 +60,8 @@ const logSchema = selection.extend({
   rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
   /** Options of single tables, by "schema.table". */
   tables: z.record(tableName, tableOptions),
-  /** Which of the followed tables go to dataengineering-db. */
-  serving: selection,
+  /** Which of the followed tables go to dataengineering-db, and which indexes those have beside their keys'. */
+  serving: selection.extend({ indexes: z.record(tableName, indexes).optional() }),
 });
 
 /** By how changes are found. */
@@ -132,6 +133,7 @@ function validated(contract: SourceContract): SourceContract {
 }
 
 function checkLog(parsed: LogContract, remedy: string): void {
+  checkIndexes(parsed, remedy);
   for (const [table, options] of Object.entries(parsed.tables)) {
     for (const transform of options.partitionBy ?? []) {
       check(options.pii?.[columnOf(transform)] !== 'drop', {
@@ -142,6 +144,19 @@ function checkLog(parsed: LogContract, remedy: string): void {
       });
     }
   }
+}
+
+function checkIndexes(parsed: LogContract, remedy: string): void {
+  const rules = Object.entries(parsed.serving.indexes ?? {}).flatMap(([table, columns]) => [
+    {
+      name: `serving.indexes.${table}`,
+      value: columns,
+      holds: isSelected(parsed, table) && isSelected(parsed.serving, table),
+      expected: 'no indexes, or a table that is followed and served',
+    },
+    ...indexRules(`serving.indexes.${table}`, columns, (column) => parsed.tables[table]?.pii?.[column] !== 'drop'),
+  ]);
+  checkRules(`source ${parsed.name}`, rules, remedy);
 }
 
 function resolve(contract: SourceContract, environment: Pick<Environment, 'name'>): ResolvedContract {

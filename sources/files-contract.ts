@@ -1,7 +1,7 @@
 /** The contract with who puts files into the landing zone: a folder, a table, and what its columns are. */
 import { z } from 'zod';
 import { check, checkRules } from '../modules/validation';
-import { columnOf, partition, sourceName, sqlName, text, wholeBytes } from './values';
+import { columnOf, indexes, indexRules, partition, sourceName, sqlName, text, wholeBytes } from './values';
 
 /** What the platform adds to each row begins so. */
 const RESERVED = /^trackman_/;
@@ -52,14 +52,15 @@ export const filesSchema = z.strictObject({
   maxFileBytes: wholeBytes,
   /** How much of what landed is read for one commit. */
   bytesPerCommit: wholeBytes,
-  /** Whether the table goes to dataengineering-db: not yet, it is filled from the change log. */
-  serving: z.literal(false, 'false: what came as files is not served by dataengineering-db yet'),
+  /** Whether the table goes to dataengineering-db, which needs a key, and with which indexes beside it. */
+  serving: z.union([z.literal(false), z.strictObject({ indexes: indexes.optional() })], 'false or { indexes }'),
 });
 
 export type FilesContract = Readonly<z.output<typeof filesSchema>>;
 
 /** What holds between a contract's values. @throws InvalidValueError */
-export function checkFiles({ name, columns, key = [], partitionBy = [] }: FilesContract, remedy: string): void {
+export function checkFiles(contract: FilesContract, remedy: string): void {
+  const { name, columns, key = [], partitionBy = [], serving } = contract;
   const isKept = (column: string): boolean => column in columns && columns[column]!.pii !== 'drop';
   const subject = `source ${name}`;
   check(Object.keys(columns).some(isKept), {
@@ -97,7 +98,18 @@ export function checkFiles({ name, columns, key = [], partitionBy = [] }: FilesC
     holds: isKept(columnOf(transform)) && canTransform(transform, columns[columnOf(transform)]!),
     expected: 'a column that is kept, unhashed unless by itself, and for year, month, day and hour a time',
   }));
-  checkRules(subject, [...rules, ...ofKey, ...ofPartition], remedy);
+  const ofServing = serving
+    ? [
+        {
+          name: 'key',
+          value: contract.key,
+          holds: key.length > 0,
+          expected: 'columns by which dataengineering-db tells its rows, unless serving is false',
+        },
+        ...indexRules('serving.indexes', serving.indexes ?? [], isKept),
+      ]
+    : [];
+  checkRules(subject, [...rules, ...ofKey, ...ofPartition, ...ofServing], remedy);
 }
 
 function canTransform(transform: string, { type, pii }: z.output<typeof column>): boolean {

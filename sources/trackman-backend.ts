@@ -16,5 +16,13 @@ export const trackmanBackend: LogContract = {
     'public.players': { pii: { name: 'hash', email: 'drop' }, history: true },
     'public.shots': { partitionBy: ['month(hit_at)'] },
   },
-  serving: { include: ['public.*'], exclude: [] },
+  serving: {
+    include: ['public.*'],
+    exclude: [],
+    indexes: {
+      'public.bays': [['facility_id']],
+      'public.sessions': [['player_id', 'started_at'], ['bay_id']],
+      'public.shots': [['session_id'], ['hit_at']],
+    },
+  },
 };
