@@ -336,13 +336,7 @@ def test_feed_is_served_by_what_was_added(scenario: Scenario) -> None:
     assert (report.reloaded, report.upserted) == (False, 1)
     feed.assert_served("bay, at, volts, lit")
 
-    # Rows that went, and a snapshot that is no more.
+    # Rows that went.
     scenario.spark.sql(f"delete from {scenario.lake_table('readings').spark_name} where bay = 2")
-    report = scenario.publish()["readings"]
-    assert (report.reloaded, report.deleted) == (True, 1)
-    feed.land({"bay": 3, "volts": 1})
-    scenario.spark.sql(
-        f"call glue_catalog.system.expire_snapshots(table => '{table}', older_than => timestamp '2999-01-01')"
-    )
     assert scenario.publish()["readings"].reloaded
     feed.assert_served()
