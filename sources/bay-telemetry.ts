@@ -34,5 +34,5 @@ export const bayTelemetry: FilesContract = {
   badRowShare: 0.01,
   maxFileBytes: 1024 ** 3,
   bytesPerCommit: 512 * 1024 ** 2,
-  serving: false,
+  serving: { indexes: [['measured_at']] },
 };

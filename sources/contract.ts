@@ -10,7 +10,7 @@ import { checkFiles, filesSchema, type FilesContract } from './files-contract';
 import { sources } from './index';
 import { rulesOnQuality, rulesOnReferences, tableQuality } from './quality';
 import { isSelected } from './selection';
-import { columnOf, partition, sourceName, sqlName, tableName, text, wholeBytes } from './values';
+import { columnOf, indexes, indexRules, partition, sourceName, sqlName, tableName, text, wholeBytes } from './values';
 
 const tablePattern = text(
   /^[a-z_][a-z0-9_]*\.[a-z0-9_*]+$/,
@@ -65,8 +65,8 @@ const logSchema = selection.extend({
   rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
   /** Options of single tables, by "schema.table". */
   tables: z.record(tableName, tableOptions),
-  /** Which of the followed tables go to dataengineering-db. */
-  serving: selection,
+  /** Which of the followed tables go to dataengineering-db, and which indexes those have beside their keys'. */
+  serving: selection.extend({ indexes: z.record(tableName, indexes).optional() }),
 });
 
 /** By how changes are found. */
@@ -138,6 +138,7 @@ function validated(contract: SourceContract): SourceContract {
 }
 
 function checkLog(parsed: LogContract, remedy: string): void {
+  checkIndexes(parsed, remedy);
   for (const [table, options] of Object.entries(parsed.tables)) {
     for (const transform of options.partitionBy ?? []) {
       check(options.pii?.[columnOf(transform)] !== 'drop', {
@@ -174,6 +175,19 @@ function qualityOf(contract: LogContract): Rule[] {
       ...rulesOnReferences(where, table, quality, { ...others, hasHistory: history }),
     ];
   });
+}
+
+function checkIndexes(parsed: LogContract, remedy: string): void {
+  const rules = Object.entries(parsed.serving.indexes ?? {}).flatMap(([table, columns]) => [
+    {
+      name: `serving.indexes.${table}`,
+      value: columns,
+      holds: isSelected(parsed, table) && isSelected(parsed.serving, table),
+      expected: 'no indexes, or a table that is followed and served',
+    },
+    ...indexRules(`serving.indexes.${table}`, columns, (column) => parsed.tables[table]?.pii?.[column] !== 'drop'),
+  ]);
+  checkRules(`source ${parsed.name}`, rules, remedy);
 }
 
 function resolve(contract: SourceContract, environment: Pick<Environment, 'name'>): ResolvedContract {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { check, checkRules, type Rule } from '../modules/validation';
 import { feedQuality, rulesOnQuality, type FeedRules } from './quality';
-import { columnOf, partition, sourceName, sqlName, text, wholeBytes } from './values';
+import { columnOf, indexes, indexRules, partition, sourceName, sqlName, text, wholeBytes } from './values';
 
 /** What the platform adds to each row begins so. */
 const RESERVED = /^trackman_/;
@@ -58,15 +58,15 @@ export const filesSchema = z.strictObject({
   maxFileBytes: wholeBytes,
   /** How much of what landed is read for one commit. */
   bytesPerCommit: wholeBytes,
-  /** Whether the table goes to dataengineering-db: not yet, it is filled from the change log. */
-  serving: z.literal(false, 'false: what came as files is not served by dataengineering-db yet'),
+  /** Whether the table goes to dataengineering-db, which needs a key, and with which indexes beside it. */
+  serving: z.union([z.literal(false), z.strictObject({ indexes: indexes.optional() })], 'false or { indexes }'),
 });
 
 export type FilesContract = Readonly<z.output<typeof filesSchema>>;
 
 /** What holds between a contract's values. @throws InvalidValueError */
 export function checkFiles(contract: FilesContract, remedy: string): void {
-  const { name, columns, key = [], partitionBy = [], quality = [] } = contract;
+  const { name, columns, key = [], partitionBy = [], quality = [], serving } = contract;
   const isKept = (column: string): boolean => column in columns && columns[column]!.pii !== 'drop';
   const subject = `source ${name}`;
   check(Object.keys(columns).some(isKept), {
@@ -108,7 +108,18 @@ export function checkFiles(contract: FilesContract, remedy: string): void {
     ...rulesOnQuality('quality', quality, (column) => columns[column]?.pii),
     ...quality.flatMap((rule, index) => fitting(`quality.${index}`, rule, columns)),
   ];
-  checkRules(subject, [...rules, ...ofKey, ...ofPartition, ...ofQuality], remedy);
+  const ofServing = serving
+    ? [
+        {
+          name: 'key',
+          value: contract.key,
+          holds: key.length > 0,
+          expected: 'columns by which dataengineering-db tells its rows, unless serving is false',
+        },
+        ...indexRules('serving.indexes', serving.indexes ?? [], isKept),
+      ]
+    : [];
+  checkRules(subject, [...rules, ...ofKey, ...ofPartition, ...ofQuality, ...ofServing], remedy);
 }
 
 /** Whether a rule on quality fits the column that it is of. */

@@ -32,5 +32,13 @@ export const trackmanBackend: LogContract = {
       ],
     },
   },
-  serving: { include: ['public.*'], exclude: [] },
+  serving: {
+    include: ['public.*'],
+    exclude: [],
+    indexes: {
+      'public.bays': [['facility_id']],
+      'public.sessions': [['player_id', 'started_at'], ['bay_id']],
+      'public.shots': [['session_id'], ['hit_at']],
+    },
+  },
 };

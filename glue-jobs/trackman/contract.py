@@ -83,6 +83,8 @@ class Contract:
     selection: Selection
     tables: Mapping[TableName, TableOptions]
     serving: Selection
+    indexes: Mapping[TableName, tuple[tuple[str, ...], ...]]
+    """The columns of each that served tables have beside their key's."""
 
     def options(self, name: TableName) -> TableOptions:
         return self.tables.get(name, TableOptions())
@@ -130,6 +132,10 @@ class FilesContract:
     """As it is stored, and unpacked."""
     bytes_per_commit: int
     pepper_secret: str
+    serves: bool
+    """Whether dataengineering-db has it."""
+    indexes: tuple[tuple[str, ...], ...]
+    """There: the columns of each beside the key's."""
     quality: Quality = NO_RULES
 
     @property
@@ -190,6 +196,8 @@ def _contract(reader: _Reader) -> Contract | FilesContract:
 
 
 def _log_contract(reader: _Reader) -> Contract:
+    serving = reader.take_object("serving")
+    indexes = serving.take("indexes", dict, {})
     contract = Contract(
         source=reader.take("source", str),
         connection=_connection(reader.take_object("connection")),
@@ -205,13 +213,19 @@ def _log_contract(reader: _Reader) -> Contract:
             parse_table_name(name, reader.path): _table_options(_Reader(options, f"{reader.path}.tables.{name}"))
             for name, options in reader.take("tables", dict, {}).items()
         },
-        serving=_selection(reader.take_object("serving")),
+        serving=_selection(serving),
+        indexes={parse_table_name(name, serving.path): _indexes(columns) for name, columns in indexes.items()},
     )
     reader.end()
     return contract
 
 
+def _indexes(columns: list[list[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(map(tuple, columns))
+
+
 def _files_contract(reader: _Reader) -> FilesContract:
+    serves, indexes = _files_serving(reader)
     contract = FilesContract(
         source=reader.take("source", str),
         prefix=reader.take("prefix", str),
@@ -226,12 +240,27 @@ def _files_contract(reader: _Reader) -> FilesContract:
         max_file_bytes=reader.take("maxFileBytes", int),
         bytes_per_commit=reader.take("bytesPerCommit", int),
         pepper_secret=reader.take("pepperSecret", str),
+        serves=serves,
+        indexes=indexes,
         quality=_quality(reader),
     )
-    if reader.take("serving", bool):
-        raise ContractError(f"{reader.path}: serving is true, and what came as files cannot be served yet")
+    if serves and not contract.key:
+        raise ContractError(f"{reader.path}: serving needs a key, by which rows take the place of earlier ones")
     reader.end()
     return contract
+
+
+def _files_serving(reader: _Reader) -> tuple[bool, tuple[tuple[str, ...], ...]]:
+    """`false`, or an object of what dataengineering-db needs."""
+    values = reader.take("serving", bool | dict)
+    if isinstance(values, bool):
+        if values:
+            raise ContractError(f"{reader.path}: serving is True, expected false or an object")
+        return False, ()
+    serving = _Reader(values, f"{reader.path}.serving")
+    indexes = _indexes(serving.take("indexes", list, []))
+    serving.end()
+    return True, indexes
 
 
 def _file_column(name: str, reader: _Reader) -> FileColumn:

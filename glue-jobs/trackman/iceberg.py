@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from py4j.java_gateway import JavaObject, JVMView
 from py4j.protocol import Py4JJavaError
@@ -38,6 +38,18 @@ _TABLE_PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "50",
 }
+
+
+# In a snapshot's summary.
+_ROWS_ADDED_AND_REMOVED = ("added-records", "deleted-records", "added-position-deletes", "added-equality-deletes")
+
+
+class AddedFile(NamedTuple):
+    """A data file that a commit added."""
+
+    location: str
+    sequence: int
+    """Of the commit: it rises from one to the next."""
 
 
 class IcebergCatalog:
@@ -147,6 +159,26 @@ class IcebergTable:
     def has_snapshot(self, snapshot_id: int) -> bool:
         """Whether the table can still be read as that snapshot has it."""
         return self._table.snapshot(snapshot_id) is not None
+
+    def files_added_since(self, snapshot_id: int) -> "list[AddedFile] | None":
+        """The files in which every row lies that was added or changed since a snapshot of main.
+
+        None when they do not tell all of it: the snapshot is no more, or rows went that none took the place of.
+        """
+        files: list[AddedFile] = []
+        snapshot = self._table.currentSnapshot()
+        while snapshot is not None and snapshot.snapshotId() != snapshot_id:
+            if snapshot.operation() != "replace":  # by upkeep: other files, the same rows
+                summary = snapshot.summary()
+                added, *removed = (int(summary.get(name) or 0) for name in _ROWS_ADDED_AND_REMOVED)
+                if sum(removed) > added:
+                    return None
+                sequence = snapshot.sequenceNumber()
+                added_files = snapshot.addedDataFiles(self._table.io())
+                files += [AddedFile(str(file.location()), sequence) for file in added_files]
+            parent = snapshot.parentId()
+            snapshot = None if parent is None else self._table.snapshot(parent)
+        return None if snapshot is None else files
 
     @property
     def uuid(self) -> str:

@@ -6,6 +6,7 @@ const dev = { name: 'dev' };
 
 /** The contract with some values replaced, as somebody who is not held by types might write them. */
 const contract = (values: object): SourceContract => ({ ...trackmanBackend, ...values });
+const indexed = (indexes: object) => ({ serving: { include: ['public.*'], exclude: [], indexes } });
 const feed = (values: object): SourceContract => ({ ...bayTelemetry, ...values });
 const resolve = (...contracts: SourceContract[]) => resolveContracts(dev, contracts);
 
@@ -33,7 +34,7 @@ test('a contract is resolved to what the jobs read', () => {
         'public.players': { pii: { name: 'hash', email: 'drop' }, history: true },
         'public.shots': trackmanBackend.tables['public.shots'],
       },
-      serving: { include: ['public.*'], exclude: [] },
+      serving: trackmanBackend.serving,
     },
   ]);
 });
@@ -108,6 +109,23 @@ test.each([
     { tables: { 'public.shots': { decimals: { carry: [4, 6] } } } },
     'tables.public.shots.decimals.carry of source trackman-backend is [4,6]: expected a scale that is not above the precision',
   ],
+  [
+    indexed({ 'radar.shots': [['id']] }),
+    'serving.indexes.radar.shots of source trackman-backend is [["id"]]: expected no indexes, or a table that is followed',
+  ],
+  [
+    { ...indexed({ 'public.bays': [['id']] }), exclude: ['public.bays'] },
+    'serving.indexes.public.bays of source trackman-backend is [["id"]]: expected no indexes, or a table that is',
+  ],
+  [
+    indexed({ 'public.players': [['handicap'], ['handicap', 'email']] }),
+    'serving.indexes.public.players.1 of source trackman-backend is ["handicap","email"]: expected columns that are kept',
+  ],
+  [
+    indexed({ 'public.shots': [['club'], ['carry'], ['club']] }),
+    'serving.indexes.public.shots.2 of source trackman-backend is ["club"]: expected columns that are kept, each once, and',
+  ],
+  [indexed({ 'public.shots': [[]] }), 'serving.indexes.public.shots.0 of source trackman-backend is []: expected at'],
 ])('%j is refused', (values, message) => {
   expect(() => resolve(contract(values))).toThrow(message);
 });
@@ -295,7 +313,15 @@ test.each([
   ],
   [{ badRowShare: 1 }, 'badRowShare of source bay-telemetry is 1: expected a share from 0 to less than 1'],
   [{ maxFileBytes: 1 }, 'maxFileBytes of source bay-telemetry is 1: expected a whole number of bytes of at least'],
-  [{ serving: true }, 'serving of source bay-telemetry is true: expected false: what came as files is not served'],
+  [{ serving: true }, 'serving of source bay-telemetry is true: expected false or { indexes }'],
+  [
+    { key: undefined },
+    'key of source bay-telemetry is missing: expected columns by which dataengineering-db tells its',
+  ],
+  [
+    { serving: { indexes: [['technician_phone']] } },
+    'serving.indexes.0 of source bay-telemetry is ["technician_phone"]: expected columns that are kept, each once',
+  ],
 ])('of a feed, %j is refused', (values, message) => {
   expect(() => resolve(feed(values))).toThrow(message);
 });
@@ -322,7 +348,8 @@ test('a feed and a database that share a table are refused', () => {
 });
 
 describe('two sources', () => {
-  const other = contract({ name: 'booking', ownerFolder: 'booking', tables: {} });
+  const serving = { include: ['public.*'], exclude: [] };
+  const other = contract({ name: 'booking', ownerFolder: 'booking', tables: {}, serving });
 
   test('with names of their own are taken', () => {
     expect(resolve(trackmanBackend, other).map(({ source }) => source)).toEqual(['trackman-backend', 'booking']);
