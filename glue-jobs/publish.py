@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from pyspark.sql import SparkSession
 from trackman import aws
+from trackman.bookmark import Place
 from trackman.change_log import TABLE as CHANGE_LOG
 from trackman.contract import Contract, load_contracts
 from trackman.errors import JobError
@@ -73,7 +74,8 @@ def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: a
         print(json.dumps({"run": arguments.JOB_RUN_ID, "stage": "serve", **asdict(report)}), flush=True)
     if tables:
         frontiers = {table.name: table.frontier for table in tables}
-        committed = {"frontier": min(frontiers.values()), "tables": frontiers}
+        places = {table.name: Place(table.version.history, table.position).to_json() for table in tables}
+        committed = {"frontier": min(frontiers.values()), "tables": frontiers, "places": places}
         aws.write_object(f"{arguments.lake}/{FRONTIER_OBJECT}", json.dumps(committed).encode())
 
 

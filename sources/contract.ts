@@ -8,7 +8,7 @@ import { names, ownerPaths, pepperSecret } from '../modules/naming';
 import { check, parse } from '../modules/validation';
 import { checkFiles, filesSchema, type FilesContract } from './files-contract';
 import { sources } from './index';
-import { columnOf, partition, sourceName, sqlName, text, wholeBytes } from './values';
+import { columnOf, partition, sourceName, sqlName, text, wholeBytes, wholeDays } from './values';
 
 const tableName = text(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/, 'a table such as public.shots');
 const tablePattern = text(
@@ -30,6 +30,16 @@ const tableOptions = z.strictObject({
   decimals: z.record(sqlName, decimal).optional(),
   /** Keep all states that its rows had, in `<lake table>_history`. @default false */
   history: z.boolean('true or false').optional(),
+});
+
+const retention = z.strictObject({
+  /**
+   * Changes in `trackman_raw.changes`: whole days of the source's clock, and then until everything that is made from them
+   * has them.
+   */
+  changeDays: wholeDays,
+  /** Values in `trackman_raw.quarantine`. What still has no place is found again by a copy. */
+  quarantineDays: wholeDays,
 });
 
 const selection = z.strictObject({
@@ -57,6 +67,11 @@ const logSchema = selection.extend({
    * run: those values go to `trackman_raw.quarantine`. More than that stop the table.
    */
   rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
+  /**
+   * For how many days what was noted of the source is kept at least. How long replaced rows can be read in old snapshots
+   * of any table is the environment's to say (`lake.snapshotDays`).
+   */
+  retention,
   /** Options of single tables, by "schema.table". */
   tables: z.record(tableName, tableOptions),
   /** Which of the followed tables go to dataengineering-db. */
@@ -161,6 +176,7 @@ function resolve(contract: SourceContract, environment: Pick<Environment, 'name'
     walBytesPerStep: contract.walBytesPerStep,
     inlineSnapshotBytes: contract.inlineSnapshotBytes,
     rejectLimit: contract.rejectLimit,
+    retention: contract.retention,
     include: contract.include,
     exclude: contract.exclude,
     tables: contract.tables,

@@ -19,6 +19,9 @@ export const partition = text(
 const BYTES = 'a whole number of bytes of at least 1,048,576';
 export const wholeBytes = z.int(BYTES).min(1_048_576, BYTES);
 
+const DAYS = 'a whole number of days from 1 to 3,650';
+export const wholeDays = z.int(DAYS).min(1, DAYS).max(3650, DAYS);
+
 /** The column that an Iceberg transform is of. */
 export function columnOf(transform: string): string {
   return /([a-z0-9_]+)\)?$/.exec(transform)![1]!;
