@@ -53,8 +53,8 @@ def maintain(
 ) -> MaintenanceReport:
     """Do all steps; one that fails is reported, and ends the table's. `keep`: for how long snapshots are kept.
 
-    With `leave_nothing` no file of the present table has a deleted row any more, nor has its metadata the bounds of one;
-    without, files that are few and have few of them keep them.
+    With `leave_nothing` no file of the present table has a deleted row any more, nor has its metadata the bounds of
+    one; without, files that are few and have few of them keep them.
     """
     started = time.monotonic()
     actions = spark._jvm.org.apache.iceberg.spark.actions.SparkActions.get(spark._jsparkSession)
