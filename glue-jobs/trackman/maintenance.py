@@ -112,11 +112,17 @@ def _rewrite_manifests(jvm: JVMView, table: JavaObject) -> int:
     table.refresh()
     stale = [each for each in table.currentSnapshot().dataManifests(table.io()) if each.hasDeletedFiles()]
     if stale:
-        # All files to one manifest, or as many as its size allows.
-        iceberg = jvm.org.apache.iceberg
-        one = iceberg.transforms.Transforms.alwaysNull().bind(iceberg.types.Types.IntegerType.get())
-        table.rewriteManifests().clusterBy(one).commit()
+        table.rewriteManifests().clusterBy(_constant(jvm)).commit()
     return len(stale)
+
+
+def _constant(jvm: JVMView) -> JavaObject:
+    """A Java function that is the same for all: all files come to one manifest, or as few as its size allows."""
+    handles, types = jvm.java.lang.invoke.MethodHandles, jvm.java.lang.Class
+    anything = types.forName("java.lang.Object")
+    handle = handles.dropArguments(handles.constant(anything, "all"), 0, jvm.java.util.List.of(anything))
+    function = types.forName("java.util.function.Function")
+    return jvm.java.lang.invoke.MethodHandleProxies.asInterfaceInstance(function, handle)
 
 
 def _expire(actions: JavaObject, table: JavaObject, before: int) -> int:
