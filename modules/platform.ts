@@ -213,7 +213,7 @@ export class Platform extends EnvironmentStack {
     const { prefixes } = names;
     const { ingest, snapshot, publish, ingestFiles, maintain, migrate } = jobs;
 
-    for (const { role } of [ingest, snapshot, publish, ingestFiles]) artifacts.grantReadContracts(role);
+    for (const { role } of [ingest, snapshot, publish, ingestFiles, maintain]) artifacts.grantReadContracts(role);
 
     for (const { role } of [ingest, snapshot]) {
       for (const { connection } of sources) connection.grantConnect(role);
@@ -237,7 +237,8 @@ export class Platform extends EnvironmentStack {
     catalog.raw.grantUpdate(maintain.role);
     catalog.lake.grantUpdate(maintain.role);
     catalog.marts.grantUpdate(maintain.role);
-    lake.tables.grantList(maintain.role, prefixes.raw, prefixes.lake, prefixes.marts);
+    lake.tables.grantList(maintain.role, prefixes.raw, prefixes.lake, prefixes.marts, prefixes.frontiers);
+    lake.tables.grantRead(maintain.role, prefixes.frontiers);
     lake.tables.grantReadWrite(maintain.role, prefixes.raw, prefixes.lake, prefixes.marts);
 
     servingDb.grantAdminister(migrate.role);

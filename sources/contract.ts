@@ -10,7 +10,18 @@ import { checkFiles, filesSchema, type FilesContract } from './files-contract';
 import { sources } from './index';
 import { rulesOnQuality, rulesOnReferences, tableQuality } from './quality';
 import { isSelected } from './selection';
-import { columnOf, indexes, indexRules, partition, sourceName, sqlName, tableName, text, wholeBytes } from './values';
+import {
+  columnOf,
+  indexes,
+  indexRules,
+  partition,
+  sourceName,
+  sqlName,
+  tableName,
+  text,
+  wholeBytes,
+  wholeDays,
+} from './values';
 
 const tablePattern = text(
   /^[a-z_][a-z0-9_]*\.[a-z0-9_*]+$/,
@@ -38,6 +49,16 @@ const tableOptions = z.strictObject({
   quality: tableQuality.optional(),
 });
 
+const retention = z.strictObject({
+  /**
+   * Changes in `trackman_raw.changes`: whole days of the source's clock, and then until everything that is made from them
+   * has them.
+   */
+  changeDays: wholeDays,
+  /** Values in `trackman_raw.quarantine`. What still has no place is found again by a copy. */
+  quarantineDays: wholeDays,
+});
+
 const selection = z.strictObject({
   include: z.array(tablePattern).min(1, 'at least one pattern'),
   exclude: z.array(tablePattern),
@@ -63,6 +84,11 @@ const logSchema = selection.extend({
    * that rules quarantine, in one run: those values go to `trackman_raw.quarantine`. More than that stop the table.
    */
   rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
+  /**
+   * For how many days what was noted of the source is kept at least. How long replaced rows can be read in old snapshots
+   * of any table is the environment's to say (`lake.snapshotDays`).
+   */
+  retention,
   /** Options of single tables, by "schema.table". */
   tables: z.record(tableName, tableOptions),
   /** Which of the followed tables go to dataengineering-db, and which indexes those have beside their keys'. */
@@ -207,6 +233,7 @@ function resolve(contract: SourceContract, environment: Pick<Environment, 'name'
     walBytesPerStep: contract.walBytesPerStep,
     inlineSnapshotBytes: contract.inlineSnapshotBytes,
     rejectLimit: contract.rejectLimit,
+    retention: contract.retention,
     include: contract.include,
     exclude: contract.exclude,
     tables: contract.tables,

@@ -16,6 +16,7 @@ export const trackmanBackend: LogContract = {
   walBytesPerStep: 1024 ** 3,
   inlineSnapshotBytes: 1024 ** 3,
   rejectLimit: 100,
+  retention: { changeDays: 90, quarantineDays: 365 },
   include: ['public.*'],
   exclude: [],
   tables: {

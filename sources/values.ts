@@ -20,6 +20,9 @@ export const partition = text(
 const BYTES = 'a whole number of bytes of at least 1,048,576';
 export const wholeBytes = z.int(BYTES).min(1_048_576, BYTES);
 
+const DAYS = 'a whole number of days from 1 to 3,650';
+export const wholeDays = z.int(DAYS).min(1, DAYS).max(3650, DAYS);
+
 /** Columns of indexes of dataengineering-db, beside those of the key. */
 export const indexes = z
   .array(z.array(sqlName).min(1, 'at least one column').max(32, 'at most 32 columns'))

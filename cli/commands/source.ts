@@ -16,8 +16,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** Only what has a log can be copied anew. */
-const sourceNames = inMode('log', sources).map(({ name }) => name);
+/** What has a log: only that can be copied anew, and has a past. */
+export const sourceNames = inMode('log', sources).map(({ name }) => name);
 
 export function sourceCommand(): Command {
   return new Command('source').description('what the platform follows').addCommand(resnapshotCommand());
@@ -63,12 +63,12 @@ function render(reports: readonly TableReport[]): string {
   );
 }
 
-function knownSource(name: string): string {
+export function knownSource(name: string): string {
   if (sourceNames.includes(name)) return name;
   throw new InvalidArgumentError(`expected one of ${sourceNames.join(', ')}`);
 }
 
-function qualifiedTable(table: string, before: string[] = []): string[] {
+export function qualifiedTable(table: string, before: string[] = []): string[] {
   if (/^[^.\s,]+\.[^.\s,]+$/.test(table)) return [...before, table];
   throw new InvalidArgumentError(`expected schema.table, such as public.shots`);
 }

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from types import UnionType
@@ -52,6 +53,15 @@ class TableOptions:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """For how long what was noted of a source is kept at least."""
+
+    changes: timedelta
+    """In the change log."""
+    quarantine: timedelta
+
+
+@dataclass(frozen=True)
 class Selection:
     """Tables by patterns of `schema.table` in which `*` stands for anything."""
 
@@ -80,6 +90,7 @@ class Contract:
     """Larger tables are copied by the job snapshot, not by ingest."""
     reject_limit: int
     """Most rows of a table that a run sets aside values of."""
+    retention: Retention
     selection: Selection
     tables: Mapping[TableName, TableOptions]
     serving: Selection
@@ -208,6 +219,7 @@ def _log_contract(reader: _Reader) -> Contract:
         wal_bytes_per_step=reader.take("walBytesPerStep", int),
         inline_snapshot_bytes=reader.take("inlineSnapshotBytes", int),
         reject_limit=reader.take("rejectLimit", int),
+        retention=_retention(reader.take_object("retention")),
         selection=Selection(tuple(reader.take("include", list)), tuple(reader.take("exclude", list, []))),
         tables={
             parse_table_name(name, reader.path): _table_options(_Reader(options, f"{reader.path}.tables.{name}"))
@@ -289,6 +301,15 @@ def _connection(reader: _Reader) -> Connection:
     )
     reader.end()
     return connection
+
+
+def _retention(reader: _Reader) -> Retention:
+    retention = Retention(
+        changes=timedelta(days=reader.take("changeDays", int)),
+        quarantine=timedelta(days=reader.take("quarantineDays", int)),
+    )
+    reader.end()
+    return retention
 
 
 def _selection(reader: _Reader) -> Selection:

@@ -23,7 +23,8 @@ from trackman.partitioning import PartitionField
 
 CATALOG = "glue_catalog"
 _MAIN = "main"
-_BRANCH_PREFIX = "run_"
+BRANCH_PREFIX = "run_"
+"""Of the branches that runs write to."""
 _RACES = 3
 # How tables are kept, whatever they hold. Format 2 is what Athena reads.
 _TABLE_PROPERTIES = {
@@ -207,7 +208,7 @@ class IcebergTable:
         branch = _branch(run_id)
         changes = self._table.manageSnapshots()
         for name in list(self._table.refs()):
-            if name.startswith(_BRANCH_PREFIX):
+            if name.startswith(BRANCH_PREFIX):
                 changes.removeBranch(name)
         changes.createBranch(branch, self.snapshot_id)
         with _refused_to_rivals(self.name):
@@ -243,6 +244,11 @@ class IcebergTable:
             _commit_branch(transaction, branch, properties)
         self._written_branch = None
         self._table.refresh()
+
+    def record(self, properties: Mapping[str, str]) -> None:
+        """Set properties that no run depends on. Whatever somebody else commits meanwhile stays."""
+        with _refused_to_rivals(self.name):
+            _put(self._table.updateProperties(), properties)
 
     def evolve(self, columns: Iterable[ColumnDefinition], drop: Collection[str], properties: Mapping[str, str]) -> None:
         """Add columns or widen them, drop others, and set properties with that. Columns of neither stay."""
@@ -333,7 +339,7 @@ def _java_class(error: Py4JJavaError) -> str:
 
 
 def _branch(run_id: str) -> str:
-    return f"{_BRANCH_PREFIX}{run_id}"
+    return f"{BRANCH_PREFIX}{run_id}"
 
 
 def _rows(snapshot: JavaObject) -> int | None:
@@ -409,7 +415,10 @@ def _add_files(
 
 
 def _set_properties(transaction: JavaObject, properties: Mapping[str, str]) -> None:
-    update = transaction.updateProperties()
+    _put(transaction.updateProperties(), properties)
+
+
+def _put(update: JavaObject, properties: Mapping[str, str]) -> None:
     for name, value in properties.items():
         update.set(name, value)
     update.commit()

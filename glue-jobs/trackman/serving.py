@@ -159,8 +159,11 @@ def _plan(
 
 
 def _continues(held: Held | None, table: ServedTable) -> bool:
-    """Whether the change log leads from what is held to the table. It does not across a new copy of the table."""
-    return held is not None and held.epoch == table.epoch and held.position <= table.position
+    """Whether the change log leads from what is held to the table. It does not across a new copy of the table, nor from
+    what is older than the log, such as a database that was restored."""
+    return (
+        held is not None and held.epoch == table.epoch and table.version.log_begins <= held.position <= table.position
+    )
 
 
 def _plan_mart(spark: SparkSession, mart: ServedTable, held: Held | None) -> Load:

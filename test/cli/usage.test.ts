@@ -19,6 +19,9 @@ test.each([
   [['source', 'resnapshot', 'dev', 'trackman-backend', 'public.shots', '--all'], 'expected either tables'],
   [['source', 'resnapshot', 'dev', 'trackman-backend', 'shots'], 'expected schema.table, such as public.shots'],
   [['source', 'resnapshot', 'dev', 'elsewhere', '--all'], 'expected one of trackman-backend'],
+  [['erase', 'dev', 'trackman-backend', 'public.players'], "missing required argument 'key'"],
+  [['erase', 'dev', 'trackman-backend', 'players', '7'], 'expected schema.table, such as public.shots'],
+  [['erase', 'dev', 'bay-telemetry', 'public.players', '7'], 'expected one of trackman-backend'],
   [['preflight', 'dev', '--force'], "unknown option '--force'"],
   [['local', 'up', '--shots', '5'], "'5' is not a whole number from 1,000 to 100,000,000."],
 ])('%j is bad input: exit code 2, named on stderr, nothing on stdout', (argv, complaint) => {

@@ -28,6 +28,7 @@ test('a contract is resolved to what the jobs read', () => {
       walBytesPerStep: 1_073_741_824,
       inlineSnapshotBytes: 1_073_741_824,
       rejectLimit: 100,
+      retention: { changeDays: 90, quarantineDays: 365 },
       include: ['public.*'],
       exclude: [],
       tables: {
@@ -85,6 +86,11 @@ test.each([
     { walBytesPerStep: 1000 },
     'walBytesPerStep of source trackman-backend is 1000: expected a whole number of bytes of at least 1,048,576',
   ],
+  [
+    { retention: { changeDays: 0, quarantineDays: 365 } },
+    'retention.changeDays of source trackman-backend is 0: expected a whole number of days from 1 to 3,650',
+  ],
+  [{ retention: { changeDays: 30 } }, 'retention.quarantineDays of source trackman-backend is'],
   [
     { tables: { shots: {} } },
     'tables.shots of source trackman-backend is "shots": expected a table such as public.shots',
