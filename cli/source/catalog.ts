@@ -23,8 +23,9 @@ export interface CatalogTable {
   /** Columns that name a row: of the primary key, or of the index that is the replica identity; not deferrable. */
   readonly key: readonly string[];
   readonly columns: readonly CatalogColumn[];
-  /** Whether the platform's role may read it, and use its schema. */
-  readonly isReadable: boolean;
+  /** What of it the platform's role may not read: the table and its partitions, as quoted names. */
+  readonly unreadable: readonly string[];
+  /** Whether the platform's role may use its schema. */
   readonly isSchemaUsable: boolean;
   readonly isPublished: boolean;
 }
@@ -86,7 +87,11 @@ select n.nspname as schema, c.relname as name, pg_get_userbyid(c.relowner) as ow
                                                    'isGenerated', a.attgenerated <> '') order by a.attnum), '[]')
         from pg_attribute a join pg_type t on t.oid = a.atttypid
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
-       coalesce(has_table_privilege(role.oid, c.oid, 'select'), false) as "isReadable",
+       array(select format('%I.%I', rn.nspname, r.relname)
+             from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
+             where (r.oid = c.oid or r.oid in (select relid from pg_partition_tree(c.oid)))
+               and not coalesce(has_table_privilege(role.oid, r.oid, 'select'), false)
+             order by r.oid) as unreadable,
        coalesce(has_schema_privilege(role.oid, n.oid, 'usage'), false) as "isSchemaUsable",
        exists (select from pg_publication_tables p
                where p.pubname = $2 and p.schemaname = n.nspname and p.tablename = c.relname) as "isPublished"

@@ -12,7 +12,8 @@ export function ownerSql({ contract, followed }: Draft, catalog: SourceCatalog, 
   const { role, publication } = catalog;
   const platform = quote(role.name);
   const schemas = followed.filter(({ isSchemaUsable }) => !isSchemaUsable).map(({ schema }) => schema);
-  const unreadable = followed.filter(({ isReadable }) => !isReadable).map(tableName);
+  const unreadable = followed.flatMap((table) => table.unreadable);
+  const isPartitioned = followed.some(({ kind }) => kind === 'p');
   const unpublished = followed.filter(({ isPublished }) => !isPublished).map(tableName);
   const owners = [...new Set(followed.map(({ owner }) => owner))];
   const full = followed.filter(({ replicaIdentity }) => replicaIdentity === 'f').map(tableName);
@@ -24,6 +25,7 @@ export function ownerSql({ contract, followed }: Draft, catalog: SourceCatalog, 
       lines: [
         ...[...new Set(schemas)].map((schema) => `GRANT USAGE ON SCHEMA ${quote(schema)} TO ${platform};`),
         ...(unreadable.length > 0 ? [`GRANT SELECT ON TABLE\n  ${unreadable.join(',\n  ')}\nTO ${platform};`] : []),
+        ...(unreadable.length > 0 && isPartitioned ? ['-- Each partition to come needs the same grant.'] : []),
       ],
     },
     {
