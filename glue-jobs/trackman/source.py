@@ -164,7 +164,7 @@ class Source:
             partitions = ", and on each of its partitions" if table.is_partitioned else ""
             return (
                 f"{name}: may not be read: its owner runs GRANT SELECT ON {qualified} TO "
-                f"{identifier(self._connection.user)}{partitions}"
+                f"{identifier(self._connection.user.decode())}{partitions}"
             )
         if table.replica_identity == "n":
             return (
