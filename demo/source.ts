@@ -16,7 +16,7 @@ import {
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { Client } from 'pg';
-import { databaseEndpoint } from '../cli/aws/readers';
+import { databaseEndpoint, type Login } from '../cli/aws/readers';
 import type { Environment } from '../envs/environment';
 import { ownerPaths } from '../modules/naming';
 import { projectRoot } from '../modules/project';
@@ -114,18 +114,26 @@ async function createSchema(owner: SourceOwner, environment: Environment): Promi
   } finally {
     await client.end();
   }
+  await handOver(environment, owner, { username: PLATFORM_ROLE, password: platformPassword });
+}
+
+/** What owners keep for the platform: where their database is, who signed its certificate, its VPC, and a login. */
+export async function handOver(
+  environment: Environment,
+  { host, port, database, ca }: Pick<SourceOwner, 'host' | 'port' | 'database' | 'ca'>,
+  login: Login,
+): Promise<void> {
   const { secret, ...parameters } = ownerPaths(environment);
   const network = await ownVpc(environment.region);
-  const values = { url: `postgresql://${owner.host}:${owner.port}/${owner.database}`, ca: owner.ca, ...network };
+  const values = { url: `postgresql://${host}:${port}/${database}`, ca, ...network };
   const ssm = new SSMClient({ region: environment.region });
   for (const purpose of ['url', 'ca', 'vpc', 'cidr'] as const) {
-    await ssm.send(new PutParameterCommand({ Name: parameters[purpose], Value: values[purpose], Type: 'String' }));
+    const [Name, Value] = [parameters[purpose], values[purpose]];
+    // A bundle of authorities is larger than the standard tier's 4 KiB.
+    await ssm.send(new PutParameterCommand({ Name, Value, Type: 'String', Tier: 'Intelligent-Tiering' }));
   }
   await new SecretsManagerClient({ region: environment.region }).send(
-    new CreateSecretCommand({
-      Name: secret,
-      SecretString: JSON.stringify({ username: PLATFORM_ROLE, password: platformPassword }),
-    }),
+    new CreateSecretCommand({ Name: secret, SecretString: JSON.stringify(login) }),
   );
 }
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import SparkSession
 from trackman import aws, quarantine
-from trackman.bookmark import Place
 from trackman.change_log import TABLE as CHANGE_LOG
 from trackman.contract import load_contracts
 from trackman.erasure import Request, erase
@@ -22,6 +21,7 @@ from trackman.followers import Followed, followed_tables
 from trackman.iceberg import IcebergCatalog
 from trackman.maintenance import ORPHAN_AGE, maintain
 from trackman.retention import remove_old_changes, remove_old_values
+from trackman.served import ServedPosition
 from trackman.session import spark_session
 
 
@@ -69,11 +69,11 @@ def find_followed(catalog: IcebergCatalog, arguments: argparse.Namespace) -> Fol
         return ((table.name.removeprefix(f"{database}."), table.properties) for table in tables)
 
     text = aws.read_object_if_there(arguments.serving_frontiers)
-    served = json.loads(text).get("places", {}) if text else {}
+    served = [ServedPosition(**values) for values in json.loads(text)["positions"]] if text else []
     return followed_tables(
         properties(arguments.lake_database),
         properties(arguments.marts_database),
-        {name: Place.from_json(place) for name, place in served.items()},
+        {each.table: each.place for each in served if each.place},
     )
 
 

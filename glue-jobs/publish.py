@@ -9,7 +9,6 @@ from dataclasses import asdict
 
 from pyspark.sql import SparkSession
 from trackman import aws
-from trackman.bookmark import Place
 from trackman.change_log import TABLE as CHANGE_LOG
 from trackman.contract import Contract, FilesContract, load_contracts
 from trackman.errors import JobError
@@ -84,8 +83,7 @@ def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: a
         # Files land when they land: feeds have no part in how fresh it is, nor have marts beside their tables.
         frontiers = {table.name: table.frontier for table in tables}
         positions = [asdict(ServedPosition.of(table)) for table in served]
-        places = {table.name: Place(table.version.history, table.position).to_json() for table in tables}
-        committed = {"frontier": min(frontiers.values()), "tables": frontiers, "positions": positions, "places": places}
+        committed = {"frontier": min(frontiers.values()), "tables": frontiers, "positions": positions}
         aws.write_object(f"{arguments.lake}/{FRONTIER_OBJECT}", json.dumps(committed).encode())
     if problems:
         raise JobError(f"all rows are served: {'; '.join(problems)}")

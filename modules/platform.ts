@@ -1,7 +1,7 @@
 import type { Construct } from 'constructs';
 import { loadPackagedQueries } from '../athena-queries/packaged-query';
 import type { Environment } from '../envs/environment';
-import { inMode, resolveContracts } from '../sources/contract';
+import { inMode, resolveContracts, type SourceContract } from '../sources/contract';
 import { Analytics } from './analytics';
 import { Catalog } from './catalog';
 import { Crawler } from './crawler';
@@ -27,7 +27,8 @@ import { Warehouse } from './warehouse';
 
 /** The platform of one environment. Read from top to bottom it is the architecture, in the order in which data flows. */
 export class Platform extends EnvironmentStack {
-  constructor(scope: Construct, environment: Environment) {
+  /** @param followed contracts with the sources. @default those of sources/ */
+  constructor(scope: Construct, environment: Environment, followed?: readonly SourceContract[]) {
     super(scope, environment, { name: naming.stackName(environment), stateKey: naming.stateKey(environment) });
     this.limitRoles(naming.boundaryArn(environment));
     this.takeSecondKey(environment);
@@ -94,7 +95,7 @@ export class Platform extends EnvironmentStack {
       placement,
     });
 
-    const contracts = resolveContracts(environment);
+    const contracts = resolveContracts(environment, followed);
     const sources = inMode('log', contracts).map(({ source, connection, include }) => ({
       connection: new SourceConnection(this, `source-${source}`, {
         name: connection.glueConnection,

@@ -24,22 +24,24 @@ import {
 } from './values';
 
 const tablePattern = text(
-  /^[a-z_][a-z0-9_]*\.[a-z0-9_*]+$/,
+  /^[A-Za-z_]\w*\.[\w*]+$/,
   'a table such as public.shots, in which * after the schema stands for any text: public.*',
 );
+/** Of a source, whose names have the case that they were quoted with. */
+const columnName = text(/^[A-Za-z_]\w*$/, 'the name of a column');
 const decimal = z
   .tuple([z.int().min(1).max(38), z.int().min(0).max(38)], '[precision, scale]')
   .refine(([precision, scale]) => scale <= precision, 'a scale that is not above the precision');
 
 const tableOptions = z.strictObject({
   /** What becomes of personal data, by column: stored as it is, as a keyed hash of its text, or not at all. @default keep */
-  pii: z.record(sqlName, z.enum(['keep', 'hash', 'drop'], 'keep, hash or drop')).optional(),
+  pii: z.record(columnName, z.enum(['keep', 'hash', 'drop'], 'keep, hash or drop')).optional(),
   /** How the lake's table is partitioned, as Iceberg transforms of its columns. @default not at all */
   partitionBy: z.array(partition).min(1, 'at least one transform').optional(),
   /** The table's name in the lake and in dataengineering-db. @default see lakeTableName */
   lakeTable: sqlName.optional(),
   /** [precision, scale] of numeric columns that have none in the source. @default [38, 9] */
-  decimals: z.record(sqlName, decimal).optional(),
+  decimals: z.record(columnName, decimal).optional(),
   /** Keep all states that its rows had, in `<lake table>_history`. @default false */
   history: z.boolean('true or false').optional(),
   /**
@@ -150,9 +152,13 @@ export function resolveContracts(
   return resolved;
 }
 
-/** Name of a source's table in the lake and in dataengineering-db: `<table>` for schema public, else `<schema>_<table>`. */
+/**
+ * Name of a source's table in the lake and in dataengineering-db: `<table>` for schema public, else `<schema>_<table>`,
+ * in lower case, which is all that the catalog has.
+ */
 export function lakeTableName(contract: Pick<ResolvedLogContract, 'tables'>, schema: string, table: string): string {
-  return contract.tables[`${schema}.${table}`]?.lakeTable ?? (schema === 'public' ? table : `${schema}_${table}`);
+  const plain = schema === 'public' ? table : `${schema}_${table}`;
+  return contract.tables[`${schema}.${table}`]?.lakeTable ?? plain.toLowerCase();
 }
 
 function validated(contract: SourceContract): SourceContract {

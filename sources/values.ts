@@ -11,7 +11,7 @@ export const sqlName = text(
   /^[a-z_][a-z0-9_]{0,62}$/,
   'a name of at most 63 lower-case letters, digits and underscores',
 );
-export const tableName = text(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/, 'a table such as public.shots');
+export const tableName = text(/^[A-Za-z_]\w*\.[A-Za-z_]\w*$/, 'a table such as public.shots');
 export const partition = text(
   /^([a-z_][a-z0-9_]*|(year|month|day|hour)\([a-z_][a-z0-9_]*\))$/,
   'an Iceberg transform: a column, year(c), month(c), day(c) or hour(c)',

@@ -10,6 +10,7 @@ import { environmentArgument } from '../environment-argument';
 import { InputError } from '../errors';
 import { step } from '../progress';
 import { renderTable } from '../table';
+import { sourceInitCommand } from './source-init';
 
 interface Options {
   readonly all?: boolean;
@@ -20,7 +21,10 @@ interface Options {
 export const sourceNames = inMode('log', sources).map(({ name }) => name);
 
 export function sourceCommand(): Command {
-  return new Command('source').description('what the platform follows').addCommand(resnapshotCommand());
+  return new Command('source')
+    .description('what the platform follows')
+    .addCommand(sourceInitCommand())
+    .addCommand(resnapshotCommand());
 }
 
 function resnapshotCommand(): Command {

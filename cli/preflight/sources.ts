@@ -1,4 +1,5 @@
 /** The sources themselves, as `ingest` finds them: only where they can be reached from. */
+import type { Client } from 'pg';
 import type { Environment } from '../../envs/environment';
 import { inMode, resolveContracts, type ResolvedLogContract } from '../../sources/contract';
 import { connectToSource } from '../aws/source';
@@ -17,15 +18,26 @@ async function checkSource(environment: Environment, contract: ResolvedLogContra
     try {
       return [
         good(`source ${contract.source}`, 'answers, its certificate and host name verified'),
-        ...(await checkServer(client, contract)),
-        ...(await checkRole(client, contract)),
-        ...(await checkSlot(client, contract)),
-        ...(await checkSlotLimit(client, contract, environment.alarms.slotLagGiB.page)),
-        ...(await checkPublication(client, contract)),
-        ...(await checkTables(client, contract)),
+        ...(await checkDatabase(client, environment, contract)),
       ];
     } finally {
       await client.end();
     }
   });
+}
+
+/** What `ingest` would find there, as whoever the client connected as. */
+export async function checkDatabase(
+  client: Client,
+  environment: Environment,
+  contract: ResolvedLogContract,
+): Promise<readonly Finding[]> {
+  return [
+    ...(await checkServer(client, contract)),
+    ...(await checkRole(client, contract)),
+    ...(await checkSlot(client, contract)),
+    ...(await checkSlotLimit(client, contract, environment.alarms.slotLagGiB.page)),
+    ...(await checkPublication(client, contract)),
+    ...(await checkTables(client, contract)),
+  ];
 }

@@ -2,7 +2,13 @@
 import type { Client } from 'pg';
 import type { Environment } from '../../envs/environment';
 import { names, servingCaParameter, servingSecrets } from '../../modules/naming';
-import { inMode, lakeTableName, resolveContracts, type ResolvedLogContract } from '../../sources/contract';
+import {
+  inMode,
+  lakeTableName,
+  resolveContracts,
+  type ResolvedLogContract,
+  type SourceContract,
+} from '../../sources/contract';
 import { connect, databaseEndpoint, readLogin, readParameter, readSecret } from '../aws/readers';
 import { connectToSource } from '../aws/source';
 import { pepperBlocks, type Column, type Pepper } from './canonical';
@@ -25,12 +31,19 @@ type Report = (line: string) => void;
 const SESSION =
   "set datestyle = 'ISO'; set timezone = 'UTC'; set intervalstyle = 'postgres'; set extra_float_digits = 3; set bytea_output = 'hex'";
 
-/** Nothing may be written to the source meanwhile, and the pipeline must have run since the last write. */
-export async function verify(environment: Environment, report: Report): Promise<VerifiedTable[]> {
+/**
+ * Nothing may be written to the source meanwhile, and the pipeline must have run since the last write.
+ * @param sources contracts with the sources. @default those of sources/
+ */
+export async function verify(
+  environment: Environment,
+  report: Report,
+  sources?: readonly SourceContract[],
+): Promise<VerifiedTable[]> {
   const serving = await connectToServing(environment);
   try {
     const verified: VerifiedTable[] = [];
-    for (const contract of inMode('log', resolveContracts(environment))) {
+    for (const contract of inMode('log', resolveContracts(environment, sources))) {
       const source = await withSession(await connectToSource(environment.region, contract));
       try {
         verified.push(...(await verifySource(environment, contract, { source, serving }, report)));

@@ -101,9 +101,9 @@ class Contract:
         return self.tables.get(name, TableOptions())
 
     def lake_table(self, name: TableName) -> str:
-        """The table's name in the lake and in dataengineering-db."""
+        """The table's name in the lake and in dataengineering-db: in lower case, which is all that the catalog has."""
         plain = name.table if name.schema == "public" else f"{name.schema}_{name.table}"
-        return self.options(name).lake_table or plain
+        return self.options(name).lake_table or plain.lower()
 
     def serves(self, name: TableName) -> bool:
         return name in self.selection and name in self.serving

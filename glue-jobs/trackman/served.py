@@ -6,12 +6,12 @@ from zlib import crc32
 
 import pyarrow as pa
 
-from trackman.bookmark import EPOCH, FRONTIER
+from trackman.bookmark import EPOCH, FRONTIER, Place
 from trackman.contract import Contract, FilesContract
 from trackman.file_ledger import LAST_BATCH, BatchRecord
 from trackman.file_values import lake_column, serving_type
 from trackman.iceberg import IcebergCatalog, IcebergTable
-from trackman.lsn import format_lsn
+from trackman.lsn import format_lsn, parse_lsn
 from trackman.marts import MADE_FROM, MadeFrom, Mart
 from trackman.postgres import identifier
 from trackman.versions import TableVersion
@@ -83,6 +83,11 @@ class ServedPosition:
     """Of the source's log, of which `position` is an LSN; None when it is a snapshot of the lake's table."""
     position: str
     frontier: str
+
+    @property
+    def place(self) -> Place | None:
+        """In the source's log; None for what does not follow it."""
+        return None if self.history is None else Place(self.history, parse_lsn(self.position))
 
     @classmethod
     def of(cls, table: ServedTable) -> "ServedPosition":
