@@ -6,6 +6,7 @@ import { bookmarkCommand } from './commands/bookmark';
 import { bootstrapCommand } from './commands/bootstrap';
 import { driftCommand } from './commands/drift';
 import { environmentCommand } from './commands/environment';
+import { eraseCommand } from './commands/erase';
 import { localCommand } from './commands/local';
 import { migrateCommand } from './commands/migrate';
 import { planCommand } from './commands/plan';
@@ -32,6 +33,7 @@ function program(): Command {
     .addCommand(driftCommand())
     .addCommand(migrateCommand())
     .addCommand(sourceCommand())
+    .addCommand(eraseCommand())
     .addCommand(statusCommand())
     .addCommand(bookmarkCommand())
     .addCommand(localCommand());

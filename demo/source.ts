@@ -16,10 +16,11 @@ import {
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { Client } from 'pg';
-import { databaseEndpoint } from '../cli/aws/readers';
+import { databaseEndpoint, type Login } from '../cli/aws/readers';
 import type { Environment } from '../envs/environment';
 import { ownerPaths } from '../modules/naming';
 import { projectRoot } from '../modules/project';
+import { trackmanBackend } from '../sources/trackman-backend';
 
 const DATABASE = 'trackman';
 const STORAGE_GIB = 200;
@@ -114,22 +115,30 @@ async function createSchema(owner: SourceOwner, environment: Environment): Promi
   } finally {
     await client.end();
   }
-  await handOver(environment, 'backend', owner, { username: PLATFORM_ROLE, password: platformPassword });
+  await handOver(environment, trackmanBackend.ownerFolder, owner, {
+    username: PLATFORM_ROLE,
+    password: platformPassword,
+  });
 }
 
-/** What the owners of a database keep for the platform in a folder: its address, authority and credentials. */
+/**
+ * What owners keep for the platform in a folder: where their database is, who signed its certificate, its VPC, and a
+ * login.
+ */
 export async function handOver(
   environment: Environment,
   folder: string,
-  owner: SourceOwner,
-  login: { username: string; password: string },
+  { host, port, database, ca }: Pick<SourceOwner, 'host' | 'port' | 'database' | 'ca'>,
+  login: Login,
 ): Promise<void> {
   const { secret, ...parameters } = ownerPaths(environment, folder);
   const network = await ownVpc(environment.region);
-  const values = { url: `postgresql://${owner.host}:${owner.port}/${owner.database}`, ca: owner.ca, ...network };
+  const values = { url: `postgresql://${host}:${port}/${database}`, ca, ...network };
   const ssm = new SSMClient({ region: environment.region });
   for (const purpose of ['url', 'ca', 'vpc', 'cidr'] as const) {
-    await ssm.send(new PutParameterCommand({ Name: parameters[purpose], Value: values[purpose], Type: 'String' }));
+    const [Name, Value] = [parameters[purpose], values[purpose]];
+    // A bundle of authorities is larger than the standard tier's 4 KiB.
+    await ssm.send(new PutParameterCommand({ Name, Value, Type: 'String', Tier: 'Intelligent-Tiering' }));
   }
   await new SecretsManagerClient({ region: environment.region }).send(
     new CreateSecretCommand({ Name: secret, SecretString: JSON.stringify(login) }),

@@ -47,7 +47,14 @@ def _run(arguments: argparse.Namespace) -> None:
     listener = server.listen(arguments.port)
     port = listener.getsockname()[1]
     settings.configure(
-        Settings(port, arguments.data_dir, toolchain, arguments.schedules, minute_seconds=arguments.minute_seconds)
+        Settings(
+            port,
+            arguments.data_dir,
+            toolchain,
+            arguments.schedules,
+            minute_seconds=arguments.minute_seconds,
+            trusted=arguments.trust,
+        )
     )
     http = server.Server(listener)
     http.start()
@@ -56,6 +63,11 @@ def _run(arguments: argparse.Namespace) -> None:
         "pid": os.getpid(),
         "caFile": str(arguments.data_dir / "rds-ca.pem"),
     }
+    if arguments.postgres is not None:
+        from emulator.rds_instance import start_proxy
+
+        proxy = start_proxy("postgres-tls", 0, arguments.postgres, "required")
+        ready["postgresPort"] = int(proxy.stdout.readline())
     print(json.dumps(ready), flush=True)
 
     # Never for good: a signal that another thread receives does not wake this one, which alone runs the handler.
@@ -80,7 +92,21 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--lifeline", action="store_true", help="stop when stdin ends, unless it brought the line `keep` before"
     )
+    parser.add_argument(
+        "--postgres",
+        type=_host_and_port,
+        metavar="HOST:PORT",
+        help="a server without TLS that is to be reached by TLS, as if RDS ran it; `postgresPort` says where",
+    )
+    parser.add_argument(
+        "--trust", type=_absolute_path, metavar="FILE", help="authorities (PEM) that Glue takes for public ones"
+    )
     return parser.parse_args()
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
 
 
 def _absolute_path(text: str) -> Path:

@@ -179,12 +179,15 @@ def _login(properties: Mapping[str, str], client: ClientFactory) -> tuple[str, s
 
 
 def _trust(properties: Mapping[str, str], client: ClientFactory) -> ssl.SSLContext:
-    """TLS that checks the server's certificate and name, by the connection's own authority or by RDS's."""
+    """TLS that checks the server's certificate and name, by the connection's authority, or by RDS's and public ones."""
     if certificate := properties.get("CUSTOM_JDBC_CERT"):
         url = urlsplit(certificate)
         body = client("s3").get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))["Body"]
         return ssl.create_default_context(cadata=body.read().decode())
-    return ssl.create_default_context(cafile=str(settings.current().data_dir / "rds-ca.pem"))
+    context = ssl.create_default_context(cafile=str(settings.current().data_dir / "rds-ca.pem"))
+    if (trusted := settings.current().trusted) is not None:
+        context.load_verify_locations(trusted)
+    return context
 
 
 def _unverified_tls() -> ssl.SSLContext:

@@ -193,12 +193,15 @@ class DBInstance(moto.rds.models.DBInstance):
 
     def _start_proxy(self, port: int) -> None:
         tls = "required" if rds_parameter_groups.tls_required(self._parameters_in_force) else "optional"
-        self._proxy = spawn(
-            [sys.executable, "-I", "-S", _TLS_PROXY, str(port), str(self._server.port), _SERVER_CERTIFICATE, tls],
-            name=f"{self._name}-tls",
-            stdout=subprocess.PIPE,
-        )
+        self._proxy = start_proxy(f"{self._name}-tls", port, ("127.0.0.1", self._server.port), tls)
         self.port = int(self._proxy.stdout.readline())
+
+
+def start_proxy(name: str, port: int, server: tuple[str, int], tls: str) -> Process:
+    """TLS by this emulator's authority in front of a server; its first line of output is the port."""
+    host, server_port = server
+    command = [sys.executable, "-I", "-S", _TLS_PROXY, str(port), host, str(server_port), _SERVER_CERTIFICATE, tls]
+    return spawn(command, name=name, stdout=subprocess.PIPE)
 
 
 class MasterUserSecret(moto.rds.models.MasterUserSecret):

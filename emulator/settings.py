@@ -44,6 +44,7 @@ class Settings:
     toolchain: Toolchain
     schedules_enabled: bool = False
     minute_seconds: float = 60.0  # how long a minute of timeouts, schedules and alarms lasts; less for tests
+    trusted: Path | None = None  # PEM of authorities that Glue takes for public ones, beside RDS's
 
     @property
     def endpoint(self) -> str:

@@ -1,8 +1,8 @@
 """TLS in front of a Postgres that was built without it.
 
-Usage: `python tls_proxy.py PORT SERVER_PORT CERTIFICATE_FILE required|optional`
+Usage: `python tls_proxy.py PORT SERVER_HOST SERVER_PORT CERTIFICATE_FILE required|optional`
 
-Listens on 127.0.0.1:PORT (0: a free port), prints the port, and forwards to 127.0.0.1:SERVER_PORT. What arrives
+Listens on 127.0.0.1:PORT (0: a free port), prints the port, and forwards to SERVER_HOST:SERVER_PORT. What arrives
 unencrypted is refused as RDS does under rds.force_ssl=1, with SQLSTATE 28000; SIGUSR1 turns that on and SIGUSR2 off.
 A process of its own, so that bulk loads and the emulator do not wait for each other; standard library only.
 """
@@ -22,8 +22,8 @@ _BUFFER_BYTES = 1 << 20
 class TlsProxy:
     """Forwards connections to one Postgres server."""
 
-    def __init__(self, server_port: int, context: ssl.SSLContext, tls_required: bool) -> None:
-        self._server_port = server_port
+    def __init__(self, server: tuple[str, int], context: ssl.SSLContext, tls_required: bool) -> None:
+        self._server = server
         self._context = context
         self._tls_required = tls_required
 
@@ -54,7 +54,7 @@ class TlsProxy:
             to_client.write(_refusal(first_message))
             await to_client.drain()
             return
-        server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port, limit=_BUFFER_BYTES)
+        server, to_server = await asyncio.open_connection(*self._server, limit=_BUFFER_BYTES)
         to_server.write(first_message)
         await asyncio.gather(_copy(client, to_server), _copy(server, to_client))
 
@@ -111,10 +111,10 @@ def _refusal(startup_message: bytes) -> bytes:
 
 
 def main() -> None:
-    port, server_port, certificate, tls = sys.argv[1:]
+    port, server_host, server_port, certificate, tls = sys.argv[1:]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    asyncio.run(TlsProxy(int(server_port), context, tls == "required").serve(int(port)))
+    asyncio.run(TlsProxy((server_host, int(server_port)), context, tls == "required").serve(int(port)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ import boto3
 import pg8000.native
 from pg8000.native import identifier, literal
 
-APP_SCHEMA = "app"  # what the internal application reads
+BASE_SCHEMA = "base"  # the tables; as SQL's BASE TABLE, which is what a view is not
+APP_SCHEMA = "app"  # what the internal application reads: a view for each of them
 STAGING_SCHEMA = "staging"  # rows on their way, between two transactions of the loader
 BOOKMARK_SCHEMA = "trackman"
 
@@ -73,7 +74,7 @@ def parse_arguments(argv: list) -> argparse.Namespace:
 def migration(database: str, logins: dict) -> list:
     """The statements, each idempotent, in an order in which each finds what it needs."""
     loader, application = identifier(LOADER), identifier(APPLICATION)
-    app, staging, bookmarks = identifier(APP_SCHEMA), identifier(STAGING_SCHEMA), identifier(BOOKMARK_SCHEMA)
+    base, app, staging, bookmarks = map(identifier, (BASE_SCHEMA, APP_SCHEMA, STAGING_SCHEMA, BOOKMARK_SCHEMA))
     return [
         *(create_role(role) for role in logins),
         *(
@@ -84,8 +85,8 @@ def migration(database: str, logins: dict) -> list:
         f"GRANT CONNECT, TEMPORARY ON DATABASE {identifier(database)} TO {loader}",
         f"GRANT CONNECT ON DATABASE {identifier(database)} TO {application}",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-        *(f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in (app, staging, bookmarks)),
-        *(f"GRANT USAGE, CREATE ON SCHEMA {schema} TO {loader}" for schema in (app, staging)),
+        *(f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in (base, app, staging, bookmarks)),
+        *(f"GRANT USAGE, CREATE ON SCHEMA {schema} TO {loader}" for schema in (base, app, staging)),
         f"GRANT USAGE ON SCHEMA {app} TO {application}",
         f"""CREATE TABLE IF NOT EXISTS {bookmarks}.bookmark (
                 source text NOT NULL,
@@ -98,7 +99,8 @@ def migration(database: str, logins: dict) -> list:
         f"COMMENT ON TABLE {bookmarks}.bookmark IS 'up to where each table holds its source; moves with the data'",
         f"GRANT USAGE ON SCHEMA {bookmarks} TO {loader}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {bookmarks}.bookmark TO {loader}",
-        # The loader makes the tables, so what the application may read of them is decided here, once.
+        # The loader makes the views, so what the application may read of them is decided here, once. They read the
+        # tables by the loader's rights: the application has none to those.
         f"GRANT {loader} TO CURRENT_USER",
         f"ALTER DEFAULT PRIVILEGES FOR ROLE {loader} IN SCHEMA {app} GRANT SELECT ON TABLES TO {application}",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {app} TO {application}",

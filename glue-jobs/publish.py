@@ -10,12 +10,13 @@ from dataclasses import asdict
 from pyspark.sql import SparkSession
 from trackman import aws
 from trackman.change_log import TABLE as CHANGE_LOG
-from trackman.contract import Contract, load_contracts
+from trackman.contract import Contract, FilesContract, load_contracts
 from trackman.errors import JobError
 from trackman.iceberg import CATALOG, IcebergCatalog
 from trackman.marts import load_marts, make_marts
 from trackman.postgres import Server
-from trackman.serving import serve, served_marts, served_tables
+from trackman.served import ServedPosition, served_feeds, served_marts, served_tables
+from trackman.serving import serve
 from trackman.session import spark_session
 from trackman.versions import current_versions
 
@@ -53,7 +54,7 @@ def stage_marts(spark: SparkSession, _contracts: Sequence[Contract], arguments: 
 
 
 def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: argparse.Namespace) -> None:
-    """dataengineering-db follows the current tables and the marts."""
+    """dataengineering-db follows the current tables, the marts and the feeds."""
     login = json.loads(aws.secret(arguments.serving_secret))
     server = Server(
         arguments.serving_host,
@@ -69,12 +70,23 @@ def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: a
     marts = served_marts(
         catalog, load_marts(aws.read_object(arguments.marts).decode()), versions, arguments.marts_database
     )
-    for report in serve(spark, [*tables, *marts], arguments.raw_database, server):
+    feeds = served_feeds(
+        catalog, load_contracts(aws.read_object(arguments.contracts).decode(), FilesContract), arguments.lake_database
+    )
+    served = [*tables, *marts, *feeds]
+    problems = []
+    for report in serve(spark, served, arguments.raw_database, server):
         print(json.dumps({"run": arguments.JOB_RUN_ID, "stage": "serve", **asdict(report)}), flush=True)
+        if report.problem is not None:
+            problems.append(report.problem)
     if tables:
+        # Files land when they land: feeds have no part in how fresh it is, nor have marts beside their tables.
         frontiers = {table.name: table.frontier for table in tables}
-        committed = {"frontier": min(frontiers.values()), "tables": frontiers}
+        positions = [asdict(ServedPosition.of(table)) for table in served]
+        committed = {"frontier": min(frontiers.values()), "tables": frontiers, "positions": positions}
         aws.write_object(f"{arguments.lake}/{FRONTIER_OBJECT}", json.dumps(committed).encode())
+    if problems:
+        raise JobError(f"all rows are served: {'; '.join(problems)}")
 
 
 STAGES: Sequence[Stage] = (stage_marts, stage_serve)

@@ -50,7 +50,7 @@ export class Crawler extends Construct {
       name: `targets of crawler ${props.name}`,
       value: [],
       expected: 'at least one source or folder',
-      remedy: 'add a contract to sources/index.ts',
+      remedy: 'add a contract to sources/',
     });
     for (const prefix of landing.prefixes) {
       check(isFolder(prefix), {

@@ -22,7 +22,7 @@ export const names = {
     raw: 'raw/',
     lake: 'lake/',
     marts: 'marts/',
-    /** Committed frontiers of dataengineering-db, for watching only. */
+    /** How far dataengineering-db is: for watching it, and for what the change log keeps for it. */
     frontiers: '_trackman/frontiers/',
   },
   crawler: 'sources',

@@ -1,7 +1,7 @@
 import type { Construct } from 'constructs';
 import { loadPackagedQueries } from '../athena-queries/packaged-query';
 import type { Environment } from '../envs/environment';
-import { inMode, resolveContracts, withDatabases } from '../sources/contract';
+import { inMode, resolveContracts, withDatabases, type SourceContract } from '../sources/contract';
 import { Analytics } from './analytics';
 import { Catalog } from './catalog';
 import { Crawler } from './crawler';
@@ -27,7 +27,8 @@ import { Warehouse } from './warehouse';
 
 /** The platform of one environment. Read from top to bottom it is the architecture, in the order in which data flows. */
 export class Platform extends EnvironmentStack {
-  constructor(scope: Construct, environment: Environment) {
+  /** @param followed contracts with the sources. @default those of sources/ */
+  constructor(scope: Construct, environment: Environment, followed?: readonly SourceContract[]) {
     super(scope, environment, { name: naming.stackName(environment), stateKey: naming.stateKey(environment) });
     this.limitRoles(naming.boundaryArn(environment));
     this.takeSecondKey(environment);
@@ -94,7 +95,7 @@ export class Platform extends EnvironmentStack {
       placement,
     });
 
-    const contracts = resolveContracts(environment);
+    const contracts = resolveContracts(environment, followed);
     const sources = withDatabases(contracts).map(({ source, connection, include }) => ({
       connection: new SourceConnection(this, `source-${source}`, {
         name: connection.glueConnection,
@@ -213,7 +214,7 @@ export class Platform extends EnvironmentStack {
     const { prefixes } = names;
     const { ingest, snapshot, publish, ingestFiles, maintain, migrate } = jobs;
 
-    for (const { role } of [ingest, snapshot, publish, ingestFiles]) artifacts.grantReadContracts(role);
+    for (const { role } of [ingest, snapshot, publish, ingestFiles, maintain]) artifacts.grantReadContracts(role);
 
     for (const { role } of [ingest, snapshot]) {
       for (const { connection } of sources) connection.grantConnect(role);
@@ -237,7 +238,8 @@ export class Platform extends EnvironmentStack {
     catalog.raw.grantUpdate(maintain.role);
     catalog.lake.grantUpdate(maintain.role);
     catalog.marts.grantUpdate(maintain.role);
-    lake.tables.grantList(maintain.role, prefixes.raw, prefixes.lake, prefixes.marts);
+    lake.tables.grantList(maintain.role, prefixes.raw, prefixes.lake, prefixes.marts, prefixes.frontiers);
+    lake.tables.grantRead(maintain.role, prefixes.frontiers);
     lake.tables.grantReadWrite(maintain.role, prefixes.raw, prefixes.lake, prefixes.marts);
 
     servingDb.grantAdminister(migrate.role);

@@ -24,8 +24,15 @@ export const bayTelemetry: FilesContract = {
   },
   key: ['bay_id', 'measured_at'],
   partitionBy: ['month(measured_at)'],
+  quality: [
+    { rule: 'range', column: 'temperature', min: -40, max: 60, action: 'warn' },
+    { rule: 'range', column: 'humidity', min: 0, max: 100, action: 'warn' },
+    { rule: 'range', column: 'supply_voltage', min: 0, max: 60, action: 'warn' },
+    { rule: 'range', column: 'radar_ball_speed', min: 0, max: 110, action: 'warn' },
+    { rule: 'range', column: 'measured_at', min: '2015-01-01', action: 'quarantine' }, // a clock that was never set
+  ],
   badRowShare: 0.01,
   maxFileBytes: 1024 ** 3,
   bytesPerCommit: 512 * 1024 ** 2,
-  serving: false,
+  serving: { indexes: [['measured_at']] },
 };

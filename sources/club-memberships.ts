@@ -10,6 +10,7 @@ export const clubMemberships: WatermarkContract = {
   reconcileHours: 24,
   inlineSnapshotBytes: 1024 ** 3,
   rejectLimit: 100,
+  retention: { changeDays: 90, quarantineDays: 365 },
   include: ['membership.*'],
   exclude: [],
   tables: {

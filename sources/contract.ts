@@ -5,31 +5,60 @@
 import { z } from 'zod';
 import type { Environment } from '../envs/environment';
 import { names, ownerPaths, pepperSecret } from '../modules/naming';
-import { check, parse } from '../modules/validation';
+import { check, checkRules, parse, type Rule } from '../modules/validation';
 import { checkFiles, filesSchema, type FilesContract } from './files-contract';
 import { sources } from './index';
-import { columnOf, partition, sourceName, sqlName, text, wholeBytes } from './values';
+import { rulesOnQuality, rulesOnReferences, tableQuality } from './quality';
+import { isSelected } from './selection';
+import {
+  columnOf,
+  indexes,
+  indexRules,
+  partition,
+  sourceName,
+  sqlName,
+  tableName,
+  text,
+  wholeBytes,
+  wholeDays,
+} from './values';
 
-const tableName = text(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/, 'a table such as public.shots');
 const tablePattern = text(
-  /^[a-z_][a-z0-9_]*\.[a-z0-9_*]+$/,
+  /^[A-Za-z_]\w*\.[\w*]+$/,
   'a table such as public.shots, in which * after the schema stands for any text: public.*',
 );
+/** Of a source, whose names have the case that they were quoted with. */
+const columnName = text(/^[A-Za-z_]\w*$/, 'the name of a column');
 const decimal = z
   .tuple([z.int().min(1).max(38), z.int().min(0).max(38)], '[precision, scale]')
   .refine(([precision, scale]) => scale <= precision, 'a scale that is not above the precision');
 
 const tableOptions = z.strictObject({
   /** What becomes of personal data, by column: stored as it is, as a keyed hash of its text, or not at all. @default keep */
-  pii: z.record(sqlName, z.enum(['keep', 'hash', 'drop'], 'keep, hash or drop')).optional(),
+  pii: z.record(columnName, z.enum(['keep', 'hash', 'drop'], 'keep, hash or drop')).optional(),
   /** How the lake's table is partitioned, as Iceberg transforms of its columns. @default not at all */
   partitionBy: z.array(partition).min(1, 'at least one transform').optional(),
   /** The table's name in the lake and in dataengineering-db. @default see lakeTableName */
   lakeTable: sqlName.optional(),
   /** [precision, scale] of numeric columns that have none in the source. @default [38, 9] */
-  decimals: z.record(sqlName, decimal).optional(),
+  decimals: z.record(columnName, decimal).optional(),
   /** Keep all states that its rows had, in `<lake table>_history`. @default false */
   history: z.boolean('true or false').optional(),
+  /**
+   * What its rows are judged by as they come. A value that is quarantined is null in the lake and recorded with its reason
+   * in `trackman_raw.quarantine`; its row is counted to `rejectLimit`. @default no rules
+   */
+  quality: tableQuality.optional(),
+});
+
+const retention = z.strictObject({
+  /**
+   * Changes in `trackman_raw.changes`: whole days of the source's clock, and then until everything that is made from them
+   * has them.
+   */
+  changeDays: wholeDays,
+  /** Values in `trackman_raw.quarantine`. What still has no place is found again by a copy. */
+  quarantineDays: wholeDays,
 });
 
 const selection = z.strictObject({
@@ -45,12 +74,17 @@ const databaseSchema = selection.extend({
   /** Tables larger than this, in bytes on the source's disk, are copied by the job `snapshot` and not by `ingest`. */
   inlineSnapshotBytes: wholeBytes,
   /**
-   * How many rows of a table may have values that the lake has no place for (NaN in a decimal, an infinite time) in one
-   * run: those values go to `trackman_raw.quarantine`. More than that stop the table.
+   * How many rows of a table may have values that the lake has no place for (NaN in a decimal, an infinite time), or
+   * that rules quarantine, in one run: those values go to `trackman_raw.quarantine`. More than that stop the table.
    */
   rejectLimit: z.int('a whole number of rows').min(0, 'a whole number of rows'),
-  /** Which of the followed tables go to dataengineering-db. */
-  serving: selection,
+  /**
+   * For how many days what was noted of the source is kept at least. How long replaced rows can be read in old snapshots
+   * of any table is the environment's to say (`lake.snapshotDays`).
+   */
+  retention,
+  /** Which of the followed tables go to dataengineering-db, and which indexes those have beside their keys'. */
+  serving: selection.extend({ indexes: z.record(tableName, indexes).optional() }),
 });
 
 const logSchema = databaseSchema.extend({
@@ -69,7 +103,7 @@ const logSchema = databaseSchema.extend({
 const watermark = z.strictObject(
   {
     /** A `timestamp with time zone not null` that tells when a row was last changed. */
-    column: sqlName,
+    column: columnName,
     /** Who sets it, which `ingest` checks: a trigger before each insert and update, or a default, at inserts only. */
     setBy: z.enum(['trigger', 'default'], 'trigger or default'),
   },
@@ -95,7 +129,7 @@ const watermarkSchema = databaseSchema.extend({
       /** @default the source's */
       watermark: watermark.optional(),
       /** Column by which a row says that it is deleted: true, or a time that is not null. @default none: rows are removed */
-      softDelete: sqlName.optional(),
+      softDelete: columnName.optional(),
     }),
   ),
 });
@@ -169,13 +203,17 @@ export function resolveContracts(
   return resolved;
 }
 
-/** Name of a source's table in the lake and in dataengineering-db: `<table>` for schema public, else `<schema>_<table>`. */
+/**
+ * Name of a source's table in the lake and in dataengineering-db: `<table>` for schema public, else `<schema>_<table>`,
+ * in lower case, which is all that the catalog has.
+ */
 export function lakeTableName(
   contract: Pick<ResolvedDatabaseContract, 'tables'>,
   schema: string,
   table: string,
 ): string {
-  return contract.tables[`${schema}.${table}`]?.lakeTable ?? (schema === 'public' ? table : `${schema}_${table}`);
+  const plain = schema === 'public' ? table : `${schema}_${table}`;
+  return contract.tables[`${schema}.${table}`]?.lakeTable ?? plain.toLowerCase();
 }
 
 function validated(contract: SourceContract): SourceContract {
@@ -188,6 +226,7 @@ function validated(contract: SourceContract): SourceContract {
 }
 
 function checkTables(parsed: DatabaseContract, remedy: string): void {
+  checkIndexes(parsed, remedy);
   for (const [table, options] of Object.entries(parsed.tables)) {
     for (const transform of options.partitionBy ?? []) {
       check(options.pii?.[columnOf(transform)] !== 'drop', {
@@ -198,10 +237,58 @@ function checkTables(parsed: DatabaseContract, remedy: string): void {
       });
     }
   }
+  checkRules(`source ${parsed.name}`, qualityOf(parsed), remedy);
+}
+
+/** What has to hold of the tables' rules on quality. */
+function qualityOf(contract: DatabaseContract): Rule[] {
+  const tables: LogContract['tables'] = contract.tables;
+  const rulesOf = (table: string) => tables[table]?.quality ?? [];
+  const piiOf = (table: string, column: string) => tables[table]?.pii?.[column];
+  const others = {
+    isFollowed: (table: string) => isSelected(contract, table),
+    piiOf,
+    refersTo: (table: string) => rulesOf(table).flatMap((rule) => (rule.rule === 'reference' ? [rule.table] : [])),
+  };
+  return Object.entries(tables).flatMap(([table, { quality = [], history = false }]) => {
+    const where = `tables.${table}.quality`;
+    return [
+      {
+        name: where,
+        value: table,
+        holds: quality.length === 0 || isSelected(contract, table),
+        expected: 'rules of a table that the contract follows',
+      },
+      ...rulesOnQuality(where, quality, (column) => piiOf(table, column)),
+      ...rulesOnReferences(where, table, quality, { ...others, hasHistory: history }),
+    ];
+  });
+}
+
+function checkIndexes(parsed: DatabaseContract, remedy: string): void {
+  const rules = Object.entries(parsed.serving.indexes ?? {}).flatMap(([table, columns]) => [
+    {
+      name: `serving.indexes.${table}`,
+      value: columns,
+      holds: isSelected(parsed, table) && isSelected(parsed.serving, table),
+      expected: 'no indexes, or a table that is followed and served',
+    },
+    ...indexRules(`serving.indexes.${table}`, columns, (column) => parsed.tables[table]?.pii?.[column] !== 'drop'),
+  ]);
+  checkRules(`source ${parsed.name}`, rules, remedy);
 }
 
 function checkWatermarks({ name, watermark, tables }: WatermarkContract, remedy: string): void {
-  for (const [table, { softDelete, watermark: own = watermark }] of Object.entries(tables)) {
+  for (const [table, { softDelete, watermark: own = watermark, quality = [] }] of Object.entries(tables)) {
+    quality.forEach(({ rule }, index) =>
+      check(rule !== 'reference', {
+        name: `tables.${table}.quality.${index}.rule of source ${name}`,
+        value: rule,
+        expected:
+          'another kind: by watermarks, tables are read up to different moments, so what one lacks may only be late',
+        remedy,
+      }),
+    );
     check(softDelete !== own.column, {
       name: `tables.${table}.softDelete of source ${name}`,
       value: softDelete,

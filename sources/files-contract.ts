@@ -1,7 +1,8 @@
 /** The contract with who puts files into the landing zone: a folder, a table, and what its columns are. */
 import { z } from 'zod';
-import { check, checkRules } from '../modules/validation';
-import { columnOf, partition, sourceName, sqlName, text, wholeBytes } from './values';
+import { check, checkRules, type Rule } from '../modules/validation';
+import { feedQuality, rulesOnQuality, type FeedRules } from './quality';
+import { columnOf, indexes, indexRules, partition, sourceName, sqlName, text, wholeBytes } from './values';
 
 /** What the platform adds to each row begins so. */
 const RESERVED = /^trackman_/;
@@ -48,18 +49,24 @@ export const filesSchema = z.strictObject({
   partitionBy: z.array(partition).min(1, 'at least one transform').optional(),
   /** A file with a larger share of bad rows is quarantined whole; in others, bad rows are left out and counted. */
   badRowShare: z.number(SHARE).min(0, SHARE).lt(1, SHARE),
+  /**
+   * What rows and files are judged by. A row that is quarantined is a bad one; `rowCount` is of one file, which is
+   * quarantined whole. What fails stops the feed until the file is withdrawn or the rule is another. @default no rules
+   */
+  quality: feedQuality.optional(),
   /** Larger files are quarantined; unpacked, when they are compressed. */
   maxFileBytes: wholeBytes,
   /** How much of what landed is read for one commit. */
   bytesPerCommit: wholeBytes,
-  /** Whether the table goes to dataengineering-db: not yet, it is filled from the change log. */
-  serving: z.literal(false, 'false: what came as files is not served by dataengineering-db yet'),
+  /** Whether the table goes to dataengineering-db, which needs a key, and with which indexes beside it. */
+  serving: z.union([z.literal(false), z.strictObject({ indexes: indexes.optional() })], 'false or { indexes }'),
 });
 
 export type FilesContract = Readonly<z.output<typeof filesSchema>>;
 
 /** What holds between a contract's values. @throws InvalidValueError */
-export function checkFiles({ name, columns, key = [], partitionBy = [] }: FilesContract, remedy: string): void {
+export function checkFiles(contract: FilesContract, remedy: string): void {
+  const { name, columns, key = [], partitionBy = [], quality = [], serving } = contract;
   const isKept = (column: string): boolean => column in columns && columns[column]!.pii !== 'drop';
   const subject = `source ${name}`;
   check(Object.keys(columns).some(isKept), {
@@ -97,7 +104,50 @@ export function checkFiles({ name, columns, key = [], partitionBy = [] }: FilesC
     holds: isKept(columnOf(transform)) && canTransform(transform, columns[columnOf(transform)]!),
     expected: 'a column that is kept, unhashed unless by itself, and for year, month, day and hour a time',
   }));
-  checkRules(subject, [...rules, ...ofKey, ...ofPartition], remedy);
+  const ofQuality = [
+    ...rulesOnQuality('quality', quality, (column) => columns[column]?.pii),
+    ...quality.flatMap((rule, index) => fitting(`quality.${index}`, rule, columns)),
+  ];
+  const ofServing = serving
+    ? [
+        {
+          name: 'key',
+          value: contract.key,
+          holds: key.length > 0,
+          expected: 'columns by which dataengineering-db tells its rows, unless serving is false',
+        },
+        ...indexRules('serving.indexes', serving.indexes ?? [], isKept),
+      ]
+    : [];
+  checkRules(subject, [...rules, ...ofKey, ...ofPartition, ...ofQuality, ...ofServing], remedy);
+}
+
+/** Whether a rule on quality fits the column that it is of. */
+function fitting(at: string, rule: FeedRules[number], columns: FilesContract['columns']): Rule[] {
+  if (!('column' in rule)) return [];
+  const of = columns[rule.column];
+  if (of === undefined) {
+    return [{ name: `${at}.column`, value: rule.column, holds: false, expected: 'a column of the feed' }];
+  }
+  const value = rule.rule === 'range' ? [rule.min, rule.max] : rule.rule === 'allowed' ? rule.values : [];
+  return [
+    {
+      name: at,
+      value: rule,
+      holds: value.every((each) => each === undefined || isOf(of.type, rule.rule, each)),
+      expected: `a rule for values of type ${of.type}, which column ${rule.column} has`,
+    },
+  ];
+}
+
+/** Whether a value can stand beside a column's in a rule. No constant is exactly what a float or a double holds. */
+function isOf(type: string, rule: 'range' | 'allowed' | 'notNull', value: string | number | boolean): boolean {
+  if (rule === 'range') {
+    if (/^(int|long|float|double|decimal)/.test(type)) return typeof value === 'number';
+    return /^(date|timestamp)/.test(type) && typeof value === 'string';
+  }
+  if (/^(int|long)$/.test(type)) return Number.isInteger(value);
+  return typeof value === (type.startsWith('decimal') ? 'number' : type);
 }
 
 function canTransform(transform: string, { type, pii }: z.output<typeof column>): boolean {

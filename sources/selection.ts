@@ -9,7 +9,7 @@ export function isSelected({ include, exclude }: Selection, table: string): bool
   return include.some(matches) && !exclude.some(matches);
 }
 
-/** Patterns hold lower-case letters, digits, underscores, one dot and stars. */
+/** Patterns hold letters, digits, underscores, one dot and stars. */
 function expression(pattern: string): RegExp {
   return new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}$`, 's');
 }

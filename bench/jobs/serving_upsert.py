@@ -22,7 +22,7 @@ def serving_upsert(around: Surroundings, runs: int) -> Iterator[dict[str, float]
         scenario.migrate()
         scenario.ingest()
         scenario.publish()
-        target = f"app.{shots.TABLE}"
+        target = f"base.{shots.TABLE}"
         for run in range(-1, runs):  # the first is for warmth
             scenario.on_source(f"update shots set carry = carry + 1 where id % 2 = {run % 2}")
             scenario.ingest()
@@ -62,4 +62,4 @@ def serving_upsert(around: Surroundings, runs: int) -> Iterator[dict[str, float]
                 yield {"job to copy": job / (time.perf_counter() - started)}
 
 
-_COLUMNS = f"select attname from pg_attribute where attrelid = 'app.{shots.TABLE}'::regclass and attnum > 0"
+_COLUMNS = f"select attname from pg_attribute where attrelid = 'base.{shots.TABLE}'::regclass and attnum > 0"

@@ -2,6 +2,7 @@ import { environments } from '../../envs';
 import { names } from '../../modules/naming';
 import { runWorkflow } from '../../cli/aws/glue';
 import { withEmulator } from '../../cli/local/lifetime';
+import { DemoSource } from '../../cli/local/local-source';
 import { bringUp, runPipeline } from '../../cli/local/platform';
 import { refuseSecondSession } from '../../cli/local/session';
 import { connectAsOwner, type SourceOwner } from '../../demo/source';
@@ -24,10 +25,11 @@ export const workflow: Measure = async (runs, report) => {
   await refuseSecondSession();
   await withEmulator(false, environment!, async (own) => {
     const ignore = (): void => undefined;
-    const source = await bringUp(environment!, SHOTS, own, ignore);
+    const source = new DemoSource(SHOTS);
+    await bringUp(environment!, source, own, ignore);
     await runPipeline(environment!, 'snapshot', ignore);
     for (let run = 1; run <= runs; run++) {
-      await change(source, run);
+      await change(source.owner, run);
       const started = performance.now();
       await runWorkflow(environment!.region, names.workflow, report);
       rows.push({ ...FIGURE, value: (performance.now() - started) / 1000 });

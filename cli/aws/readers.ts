@@ -47,15 +47,22 @@ export async function databaseEndpoint(region: string, identifier: string): Prom
 
 /**
  * Connects with the certificate and the host's name verified; the caller ends the connection.
+ * @param ca PEM of the authorities; null for a connection that is not encrypted, where somebody asked for that
  * @throws FailedError saying why it cannot
  */
 export async function connect(
   where: { host: string; port: number; database: string },
   login: Login,
-  ca: string,
+  ca: string | null,
 ): Promise<Client> {
   const { username: user, password } = login;
-  const client = new Client({ ...where, user, password, ssl: { ca }, connectionTimeoutMillis: CONNECT_MS });
+  const client = new Client({
+    ...where,
+    user,
+    password,
+    ssl: ca !== null && { ca },
+    connectionTimeoutMillis: CONNECT_MS,
+  });
   try {
     await client.connect();
   } catch (cause) {

@@ -13,8 +13,32 @@ export interface TableReport {
   readonly waiting?: string | null;
 }
 
+/** What a run of `maintain` removed of a row beside what the source has. */
+export interface Erasure {
+  readonly source: string;
+  /** schema.table */
+  readonly erased: string;
+  /** Of the change log. */
+  readonly changes: number;
+  /** Past states, of the history. */
+  readonly versions: number;
+  /** Values, of the quarantine. */
+  readonly quarantined: number;
+  /** Rows that the lake has, as the source does. */
+  readonly rows: number;
+}
+
 /** The run's reports, in the order in which it printed them. */
 export async function tableReports(region: string, run: JobRun): Promise<TableReport[]> {
+  return (await reports(region, run)) as TableReport[];
+}
+
+/** What the run erased. */
+export async function erasures(region: string, run: JobRun): Promise<Erasure[]> {
+  return (await reports(region, run)).filter((report): report is Erasure => 'erased' in report);
+}
+
+async function reports(region: string, run: JobRun): Promise<object[]> {
   const logs = new CloudWatchLogsClient({ region });
   const lines: string[] = [];
   let token: string | undefined;
@@ -31,7 +55,7 @@ export async function tableReports(region: string, run: JobRun): Promise<TableRe
     if (page.nextForwardToken === token) break; // the same token again: the end
     token = page.nextForwardToken;
   }
-  return lines.flatMap((line) => (isReport(line) ? [JSON.parse(line) as TableReport] : []));
+  return lines.flatMap((line) => (isReport(line) ? [JSON.parse(line) as object] : []));
 }
 
 /** Rows written to all of the tables. */

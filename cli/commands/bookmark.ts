@@ -3,8 +3,8 @@ import type { Environment } from '../../envs/environment';
 import { requireAccount } from '../aws/account';
 import { environmentArgument } from '../environment-argument';
 import { FailedError } from '../errors';
-import { aheadOfChangeLog, readBookmarks, type Bookmark } from '../status/freshness';
-import { renderTable } from '../table';
+import { renderBookmarks } from '../status/bookmarks';
+import { aheadOfChangeLog, readPositions } from '../status/freshness';
 
 export function bookmarkCommand(): Command {
   return new Command('bookmark')
@@ -13,9 +13,9 @@ export function bookmarkCommand(): Command {
     .option('--json', 'print a JSON array instead', false)
     .action(async (environment: Environment, { json }: { json: boolean }) => {
       await requireAccount(environment);
-      const bookmarks = await readBookmarks(environment);
-      process.stdout.write(`${json ? JSON.stringify(bookmarks, null, 2) : render(bookmarks)}\n`);
-      const ahead = aheadOfChangeLog(bookmarks).map(({ table }) => table);
+      const { bookmarks } = await readPositions(environment);
+      process.stdout.write(`${json ? JSON.stringify(bookmarks, null, 2) : renderBookmarks(bookmarks)}\n`);
+      const ahead = aheadOfChangeLog(bookmarks).map(({ target, table }) => `${table} of ${target}`);
       if (ahead.length > 0) {
         throw new FailedError(
           `${ahead.join(', ')}: ahead of the change log, which has not what they were made from; ` +
@@ -23,20 +23,4 @@ export function bookmarkCommand(): Command {
         );
       }
     });
-}
-
-function render(bookmarks: readonly Bookmark[]): string {
-  if (bookmarks.length === 0) return 'No table is in the lake yet.';
-  return renderTable(
-    ['table', 'source', 'history', 'position', 'committed', 'complete up to', ''],
-    bookmarks.map(({ table, source, history, position, committedAt, frontier, isCatchingUp }) => [
-      table,
-      source,
-      String(history),
-      position,
-      committedAt ?? '',
-      frontier ?? '',
-      isCatchingUp ? 'catching up with its copy' : '',
-    ]),
-  );
 }

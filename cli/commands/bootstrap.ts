@@ -50,14 +50,22 @@ export function bootstrapCommand(): Command {
     });
 }
 
-/** Idempotent; returns what was done, a line each. Without a file the certificates that are there are kept. */
-export async function bootstrap(environment: Environment, report: Report, rdsCaFile?: string): Promise<string[]> {
+/**
+ * Idempotent; returns what was done, a line each. Without a file the certificates that are there are kept.
+ * @param app that declares the roles' stack. @default cdktf.json's
+ */
+export async function bootstrap(
+  environment: Environment,
+  report: Report,
+  rdsCaFile?: string,
+  app?: string,
+): Promise<string[]> {
   const pem = rdsCaFile === undefined ? undefined : readCertificates(rdsCaFile);
   await requireAccount(environment);
   return [
     await ensureStateBucket(environment),
     await ensureServingCa(environment, pem),
-    await ensureAccess(environment, report),
+    await ensureAccess(environment, report, app),
   ];
 }
 
@@ -156,8 +164,8 @@ async function ensureServingCa(environment: Environment, pem: string | undefined
 }
 
 /** The stack of the pipelines' roles, which no pipeline may change. */
-async function ensureAccess(environment: Environment, report: Report): Promise<string> {
-  await synth(report);
+async function ensureAccess(environment: Environment, report: Report, app?: string): Promise<string> {
+  await synth(report, app);
   const stack = new SynthesizedStack(accessStackName(environment));
   await stack.init(report);
   return inTemporaryDirectory(async (directory) => {

@@ -1,7 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { environments } from '../../envs';
-import { stopEmulator } from '../local/emulator';
+import { ownerPaths } from '../../modules/naming';
+import { readLogin } from '../aws/readers';
+import { stopEmulator, type Emulator } from '../local/emulator';
 import { withEmulator } from '../local/lifetime';
+import { DemoSource } from '../local/local-source';
+import { contractsWith } from '../local/own-contracts';
+import { dropSlot, type OwnSource } from '../local/own-source';
 import { bringUp, prove, runPipeline } from '../local/platform';
 import {
   currentSession,
@@ -11,7 +16,7 @@ import {
   requireSession,
   useEmulator,
 } from '../local/session';
-import { start } from '../local/start';
+import { start, type StartOptions } from '../local/start';
 import { renderTable } from '../table';
 import { lakeFreshnessSeconds } from '../verify/lake-freshness';
 
@@ -35,8 +40,9 @@ function startCommand(): Command {
   return new Command('start')
     .description('the main job: up, snapshot, live traffic, changes, queries, proof; then everything ends')
     .addOption(shotsOption())
+    .addOption(sourceOption())
     .option('--keep', 'leave it running and print the variables that point any AWS client at it', false)
-    .action((options: { shots: number; keep: boolean }) => start(environment, options));
+    .action((options: StartOptions) => start(environment, options));
 }
 
 function upCommand(): Command {
@@ -46,7 +52,7 @@ function upCommand(): Command {
     .action(async ({ shots }: { shots: number }) => {
       await refuseSecondSession();
       await withEmulator(true, environment, async (own) => {
-        await bringUp(environment, shots, own, ignore);
+        await bringUp(environment, new DemoSource(shots), own, ignore);
       });
     });
 }
@@ -64,8 +70,9 @@ function verifyCommand(): Command {
   return new Command('verify')
     .description('compares source, lake and dataengineering-db row by row')
     .action(async () => {
-      useEmulator(await requireSession(), environment);
-      const tables = await prove(environment, ignore);
+      const session = await requireSession();
+      useEmulator(session, environment);
+      const tables = await prove(environment, ignore, session.own && contractsWith(session.own.contract));
       const rows = tables.map(({ name, source, lake, serving }) => [name, source, lake, serving]);
       process.stdout.write(`${renderTable(['table', 'source', 'lake', 'dataengineering-db'], rows)}\n`);
       process.stdout.write(`The lake is complete up to ${await lakeFreshnessSeconds(environment)} s ago.\n`);
@@ -91,10 +98,27 @@ function downCommand(): Command {
       process.stderr.write('no local platform is up in this checkout: nothing to stop\n');
       return;
     }
+    const drop = emulator.own && (await slotDropper(emulator, emulator.own));
     await stopEmulator(emulator);
+    await drop?.();
     forgetSession();
     process.stderr.write(`stopped (process ${emulator.pid})\n`);
   });
+}
+
+/** The password is where owners keep it, in the emulator: it is read before that is stopped. */
+async function slotDropper(emulator: Emulator, own: OwnSource): Promise<() => Promise<void>> {
+  useEmulator(emulator, environment);
+  const { password } = await readLogin(environment.region, ownerPaths(environment, own.contract.ownerFolder).secret);
+  return () => dropSlot(own, password);
+}
+
+function sourceOption(): Option {
+  return new Option(
+    '--source <url>',
+    "a Postgres of one's own to follow instead (postgresql://user:password@host:port/database, PGPASSWORD): nothing is " +
+      'written to it, and its slot is dropped when all ends, or at `local down`',
+  ).conflicts('shots');
 }
 
 function shotsOption(): Option {

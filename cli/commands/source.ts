@@ -10,17 +10,21 @@ import { environmentArgument } from '../environment-argument';
 import { InputError } from '../errors';
 import { step } from '../progress';
 import { renderTable } from '../table';
+import { sourceInitCommand } from './source-init';
 
 interface Options {
   readonly all?: boolean;
   readonly json?: boolean;
 }
 
-/** Only databases can be copied anew. */
-const sourceNames = withDatabases(sources).map(({ name }) => name);
+/** Databases: only what is in one can be copied anew, and has a past. */
+export const sourceNames = withDatabases(sources).map(({ name }) => name);
 
 export function sourceCommand(): Command {
-  return new Command('source').description('what the platform follows').addCommand(resnapshotCommand());
+  return new Command('source')
+    .description('what the platform follows')
+    .addCommand(sourceInitCommand())
+    .addCommand(resnapshotCommand());
 }
 
 function resnapshotCommand(): Command {
@@ -63,12 +67,12 @@ function render(reports: readonly TableReport[]): string {
   );
 }
 
-function knownSource(name: string): string {
+export function knownSource(name: string): string {
   if (sourceNames.includes(name)) return name;
   throw new InvalidArgumentError(`expected one of ${sourceNames.join(', ')}`);
 }
 
-function qualifiedTable(table: string, before: string[] = []): string[] {
+export function qualifiedTable(table: string, before: string[] = []): string[] {
   if (/^[^.\s,]+\.[^.\s,]+$/.test(table)) return [...before, table];
   throw new InvalidArgumentError(`expected schema.table, such as public.shots`);
 }

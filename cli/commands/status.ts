@@ -3,7 +3,8 @@ import type { Environment } from '../../envs/environment';
 import { environmentArgument } from '../environment-argument';
 import { FailedError } from '../errors';
 import { readAlarms, type Alarm } from '../status/alarms';
-import { readBookmarks, readFreshness, type Bookmark, type Freshness } from '../status/freshness';
+import { clock, renderBookmarks } from '../status/bookmarks';
+import { freshnessOf, readPositions, type Bookmark, type Freshness } from '../status/freshness';
 import { readStages, type Stage } from '../status/stages';
 import { renderTable } from '../table';
 
@@ -36,12 +37,12 @@ export function statusCommand(): Command {
 async function readStatus(environment: Environment): Promise<Status> {
   const { name, account, region } = environment;
   const now = Date.now();
-  const [stages, bookmarks, alarms] = await Promise.all([
+  const [stages, positions, alarms] = await Promise.all([
     readStages(region),
-    readBookmarks(environment),
+    readPositions(environment),
     readAlarms(region),
   ]);
-  const freshness = await readFreshness(environment, bookmarks, now);
+  const freshness = freshnessOf(environment, positions, now);
   return {
     environment: name,
     account,
@@ -50,7 +51,7 @@ async function readStatus(environment: Environment): Promise<Status> {
     isPromiseKept: freshness.every(({ isKept }) => isKept),
     freshness,
     stages,
-    bookmarks,
+    bookmarks: positions.bookmarks,
     alarms,
   };
 }
@@ -80,18 +81,7 @@ function render({ environment, account, region, at, freshness, stages, bookmarks
       ]),
     ),
     renderTable(['stage', 'state', 'started', 'completed', 'took', 'runs before'], stages.map(stageRow)),
-    bookmarks.length === 0
-      ? 'No table is in the lake yet.'
-      : renderTable(
-          ['table', 'source', 'position', 'committed', 'complete up to'],
-          bookmarks.map(({ table, source, position, committedAt, frontier }) => [
-            table,
-            source,
-            position,
-            clock(committedAt),
-            clock(frontier),
-          ]),
-        ),
+    renderBookmarks(bookmarks),
     alarms.length === 0
       ? 'No alarm is defined.'
       : renderTable(
@@ -127,11 +117,6 @@ const LONGEST = 70;
 /** What fits beside the other columns; `--json` has the whole text. */
 function shortened(text: string): string {
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`;
-}
-
-/** `2026-11-24 09:50:44` of an ISO time, UTC. */
-function clock(time: string | null): string {
-  return time === null ? '' : new Date(time).toISOString().slice(0, 19).replace('T', ' ');
 }
 
 function duration(seconds: number | null): string {

@@ -16,6 +16,8 @@ export interface Emulator {
   readonly pid: number;
   /** PEM file of the authority that signs its databases' certificates. */
   readonly caFile: string;
+  /** Where the server of the option --postgres is reached by TLS. */
+  readonly postgresPort?: number;
 }
 
 /** A running emulator that ends with this process, however this process ends, unless it is kept. */
@@ -25,15 +27,18 @@ export class EmulatorProcess {
     private readonly child: ChildProcess,
   ) {}
 
-  /** Starts on port 4566, or on a free one when that is taken; ready when this returns. */
-  static async start(): Promise<EmulatorProcess> {
+  /**
+   * Starts on port 4566, or on a free one when that is taken; ready when this returns.
+   * @param options further ones of `python -m emulator`
+   */
+  static async start(options: readonly string[] = []): Promise<EmulatorProcess> {
     rmSync(dataDirectory, { recursive: true, force: true });
     mkdirSync(dataDirectory, { recursive: true });
     const argv = ['-m', 'emulator', '--port', '4566', '--data-dir', dataDirectory];
     const log = openSync(logFile, 'w');
     const child = spawn(
       toolchain().emulatorPython,
-      [...argv, '--toolchain', join(localDirectory, 'toolchain.json'), '--lifeline'],
+      [...argv, '--toolchain', join(localDirectory, 'toolchain.json'), '--lifeline', ...options],
       {
         cwd: projectRoot,
         stdio: ['pipe', 'pipe', log],

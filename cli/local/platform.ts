@@ -1,9 +1,7 @@
 /** The parts of the main job: bringing the platform up, running the pipeline, proving the result. */
 import type { Environment } from '../../envs/environment';
 import { names, stackName } from '../../modules/naming';
-import { createClubs } from '../../demo/clubs';
-import { createSource, loadHistory, type SourceOwner } from '../../demo/source';
-import { readFileSync } from 'node:fs';
+import type { SourceContract } from '../../sources/contract';
 import { crawl, runJob, runWorkflow } from '../aws/glue';
 import { rowsWritten, tableReports } from '../aws/table-reports';
 import { bootstrap } from '../commands/bootstrap';
@@ -13,63 +11,64 @@ import { verify, type VerifiedTable } from '../verify/verify';
 import { apply } from '../terraform/cdktf';
 import { EmulatorProcess } from './emulator';
 import { credentialsOf, deployJob } from './github';
+import type { LocalSource } from './local-source';
 import { saveSession, useEmulator } from './session';
 
 /** Called with each step as it ends. */
 export type Finished = (step: FinishedStep) => void;
 
 /**
- * Emulator, source with `shots` shots of history, the environment's stack applied, `migrate` run.
+ * Emulator, source, the environment's stack applied, `migrate` run.
  * `own` is given the emulator as soon as it runs, so that the caller ends it whatever happens next.
  */
 export async function bringUp(
   environment: Environment,
-  shots: number,
+  source: LocalSource,
   own: (emulator: EmulatorProcess) => void,
   finished: Finished,
-): Promise<SourceOwner> {
+): Promise<void> {
   const started = await step(
     'emulator',
-    () => EmulatorProcess.start(),
+    () => EmulatorProcess.start(source.emulatorOptions),
     ({ emulator }) => emulator.endpoint,
   );
   finished(started.finished);
   own(started.result);
   const { emulator } = started.result;
   useEmulator(emulator, environment);
-  saveSession(emulator);
+  saveSession({ ...emulator, own: source.own?.source });
 
   const created = await step(
-    'trackman-backend',
-    () => createSource(environment, readFileSync(emulator.caFile, 'utf8')),
-    where,
+    source.title,
+    () => source.create(environment, emulator),
+    (where) => where,
   );
   finished(created.finished);
-  const source = created.result;
-  const clubs = await step('club-memberships', () => createClubs(source, environment));
-  finished(clubs.finished);
 
   // The history loads while Terraform waits for RDS.
-  const history = timed(() => loadHistory(source, shots));
+  const { history } = source;
+  const loading = history && timed(() => history.load());
+  const app = source.own?.app;
   const bootstrapped = await step(
     'bootstrap',
-    (report) => bootstrap(environment, report, emulator.caFile),
+    (report) => bootstrap(environment, report, emulator.caFile, app),
     (done) => `${done.length} checked`,
   );
   finished(bootstrapped.finished);
   const applied = await step(`cdktf apply ${stackName(environment)}`, async (report) =>
-    apply(stackName(environment), report, await credentialsOf(deployJob(environment), environment)),
+    apply(stackName(environment), report, await credentialsOf(deployJob(environment), environment), app),
   );
   finished(applied.finished);
-  const loaded = await step(
-    'history',
-    () => history,
-    (seconds) => `${shots} shots, ${rate(shots, seconds)}, beside the apply`,
-  );
-  finished({ ...loaded.finished, seconds: round(loaded.result) });
+  if (history && loading) {
+    const loaded = await step(
+      'history',
+      () => loading,
+      (seconds) => `${history.rows} shots, ${rate(history.rows, seconds)}, beside the apply`,
+    );
+    finished({ ...loaded.finished, seconds: round(loaded.result) });
+  }
   const migrated = await step('migrate', (report) => runJob(environment.region, names.jobs.migrate, report));
   finished(migrated.finished);
-  return source;
 }
 
 /** One crawl and one run of the pipeline, as their schedules would start them. */
@@ -81,10 +80,14 @@ export async function runPipeline(environment: Environment, label: string, finis
 }
 
 /** Compares source, lake and dataengineering-db; a difference is a failure that shows the rows. */
-export async function prove(environment: Environment, finished: Finished): Promise<VerifiedTable[]> {
+export async function prove(
+  environment: Environment,
+  finished: Finished,
+  sources?: readonly SourceContract[],
+): Promise<VerifiedTable[]> {
   const checked = await step(
     'verify',
-    (report) => verify(environment, report),
+    (report) => verify(environment, report, sources),
     (tables) => `${tables.length} tables`,
   );
   finished(checked.finished);
@@ -92,10 +95,6 @@ export async function prove(environment: Environment, finished: Finished): Promi
   if (checked.result.length === 0) throw new FailedError('verify found no table to compare');
   if (wrong.length > 0) throw new FailedError(wrong.map(describeDifferences).join('\n'));
   return checked.result;
-}
-
-function where(source: SourceOwner): string {
-  return `postgresql://${source.host}:${source.port}/${source.database}`;
 }
 
 interface CountedRun {

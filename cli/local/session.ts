@@ -5,11 +5,17 @@ import type { Environment } from '../../envs/environment';
 import { InputError } from '../errors';
 import { localDirectory } from '../toolchain';
 import { isUp, type Emulator } from './emulator';
+import { slotLeft, type OwnSource } from './own-source';
+
+/** The emulator, and what it follows in the place of trackman-backend. */
+export interface Session extends Emulator {
+  readonly own?: OwnSource;
+}
 
 const sessionFile = join(localDirectory, 'session.json');
 
-export function saveSession(emulator: Emulator): void {
-  writeFileSync(sessionFile, `${JSON.stringify(emulator, null, 2)}\n`);
+export function saveSession(session: Session): void {
+  writeFileSync(sessionFile, `${JSON.stringify(session, null, 2)}\n`);
 }
 
 export function forgetSession(): void {
@@ -17,15 +23,16 @@ export function forgetSession(): void {
 }
 
 /** The platform that is up, or undefined. What a killed start left behind is forgotten. */
-export async function currentSession(): Promise<Emulator | undefined> {
+export async function currentSession(): Promise<Session | undefined> {
   if (!existsSync(sessionFile)) return undefined;
-  const emulator = JSON.parse(readFileSync(sessionFile, 'utf8')) as Emulator;
-  if (await isUp(emulator)) return emulator;
+  const session = JSON.parse(readFileSync(sessionFile, 'utf8')) as Session;
+  if (await isUp(session)) return session;
+  if (session.own) process.stderr.write(`the local platform before this one was killed: ${slotLeft(session.own)}\n`);
   forgetSession();
   return undefined;
 }
 
-export async function requireSession(): Promise<Emulator> {
+export async function requireSession(): Promise<Session> {
   const emulator = await currentSession();
   if (!emulator)
     throw new InputError('no local platform is up in this checkout; start one with: npx trackman local up');

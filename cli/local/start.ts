@@ -12,12 +12,16 @@ import { localDirectory } from '../toolchain';
 import { lakeFreshnessSeconds } from '../verify/lake-freshness';
 import type { VerifiedTable } from '../verify/verify';
 import { withEmulator } from './lifetime';
+import { DemoSource } from './local-source';
+import { dropSlot, openOwnSource } from './own-source';
 import { bringUp, prove, runPipeline, type Finished } from './platform';
 import { refuseSecondSession } from './session';
 
 export interface StartOptions {
   readonly shots: number;
   readonly keep: boolean;
+  /** URL of a Postgres to follow instead of the demonstration's. */
+  readonly source?: string;
 }
 
 interface QueryRun extends QueryResult {
@@ -31,27 +35,56 @@ interface Summary {
   readonly verified: true;
   readonly steps: readonly { name: string; seconds: number }[];
   readonly tables: readonly { name: string; source: number; lake: number; serving: number }[];
-  readonly changes: Changes;
+  /** Null where no traffic was made. */
+  readonly changes: Changes | null;
   readonly queries: readonly { name: string; rows: number; seconds: number; scannedBytes: number }[];
   readonly freshnessSeconds: number;
 }
 
-export async function start(environment: Environment, options: StartOptions): Promise<void> {
+export async function start(environment: Environment, { source, shots, keep }: StartOptions): Promise<void> {
   await refuseSecondSession();
+  if (source === undefined) await startDemo(environment, shots, keep);
+  else await startOwn(environment, source, keep);
+}
+
+/** Somebody's own database: no traffic, and no queries, which ask for the demonstration's tables. */
+async function startOwn(environment: Environment, url: string, keep: boolean): Promise<void> {
+  const source = await openOwnSource(environment, url);
   const steps: FinishedStep[] = [];
   const finished = (done: FinishedStep): number => steps.push(done);
-  await withEmulator(options.keep, environment, async (own) => {
-    const source = await bringUp(environment, options.shots, own, finished);
+  await withEmulator(
+    keep,
+    environment,
+    async (own) => {
+      await bringUp(environment, source, own, finished);
+      await runPipeline(environment, 'snapshot', finished);
+      const tables = await prove(environment, finished, source.own.contracts);
+      report(steps, summarize(steps, tables, null, [], await lakeFreshnessSeconds(environment)));
+      process.stderr.write('Marts wait for the tables that they are made of; packaged queries were not asked.\n');
+    },
+    () => dropSlot(source.own.source, source.password),
+  );
+}
+
+async function startDemo(environment: Environment, shots: number, keep: boolean): Promise<void> {
+  const steps: FinishedStep[] = [];
+  const finished = (done: FinishedStep): number => steps.push(done);
+  await withEmulator(keep, environment, async (own) => {
+    const source = new DemoSource(shots);
+    await bringUp(environment, source, own, finished);
     await runPipeline(environment, 'snapshot', finished);
-    const traffic = await step('live traffic', () => runTraffic(source, options.shots), describeChanges);
+    const traffic = await step('live traffic', () => runTraffic(source.owner, shots), describeChanges);
     finished(traffic.finished);
     await runPipeline(environment, 'changes', finished);
     const queries = await runQueries(environment, finished);
     const tables = await prove(environment, finished);
-    const summary = summarize(steps, tables, traffic.result, queries, await lakeFreshnessSeconds(environment));
-    writeFileSync(summaryFile, `${JSON.stringify(summary, null, 2)}\n`);
-    printSummary(steps, summary);
+    report(steps, summarize(steps, tables, traffic.result, queries, await lakeFreshnessSeconds(environment)));
   });
+}
+
+function report(steps: readonly FinishedStep[], summary: Summary): void {
+  writeFileSync(summaryFile, `${JSON.stringify(summary, null, 2)}\n`);
+  printSummary(steps, summary);
 }
 
 async function runQueries(environment: Environment, finished: Finished): Promise<QueryRun[]> {
@@ -72,7 +105,7 @@ async function runQueries(environment: Environment, finished: Finished): Promise
 function summarize(
   steps: readonly FinishedStep[],
   tables: readonly VerifiedTable[],
-  changes: Changes,
+  changes: Changes | null,
   queries: readonly QueryRun[],
   freshnessSeconds: number,
 ): Summary {

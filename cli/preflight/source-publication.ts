@@ -64,7 +64,9 @@ select n.nspname || '.' || c.relname as name, p.pubname is not null as "isPublis
        and not exists (select from pg_publication_rel r join pg_publication u on u.oid = r.prpubid
                        where u.pubname = p.pubname and r.prrelid = c.oid and to_jsonb(r) ->> 'prattrs' is not null)
          as "isWhole",
-       has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as "isReadable",
+       has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
+       and not exists (select from pg_partition_tree(c.oid) where not has_table_privilege(relid, 'select'))
+         as "isReadable",
        c.relreplident as "replicaIdentity",
        exists (select from pg_index i
                where i.indrelid = c.oid and i.indimmediate and i.indisvalid
@@ -122,7 +124,7 @@ function problemOf(table: Table, publication: string) {
     return problem('published with a row filter or a column list', 'all rows and columns', remedy);
   }
   if (!table.isReadable) {
-    const remedy = `its owner grants SELECT on ${qualified}, and USAGE on its schema, to the platform's role`;
+    const remedy = `its owner grants SELECT on ${qualified} and each of its partitions, and USAGE on its schema, to the platform's role`;
     return problem('may not be read', 'the right to read it', remedy);
   }
   if (table.replicaIdentity === 'n') {

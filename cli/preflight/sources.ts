@@ -24,10 +24,7 @@ async function checkSource(environment: Environment, contract: ResolvedDatabaseC
     try {
       return [
         good(`source ${contract.source}`, 'answers, its certificate and host name verified'),
-        ...(await checkServer(client, contract)),
-        ...(await (contract.mode === 'log'
-          ? checkLog(environment, client, contract)
-          : checkWatermarks(client, contract))),
+        ...(await checkDatabase(client, environment, contract)),
       ];
     } finally {
       await client.end();
@@ -35,9 +32,21 @@ async function checkSource(environment: Environment, contract: ResolvedDatabaseC
   });
 }
 
-async function checkLog(
-  environment: Environment,
+/** What `ingest` would find there, as whoever the client connected as. */
+export async function checkDatabase(
   client: Client,
+  environment: Environment,
+  contract: ResolvedDatabaseContract,
+): Promise<readonly Finding[]> {
+  return [
+    ...(await checkServer(client, contract)),
+    ...(await (contract.mode === 'log' ? checkLog(client, environment, contract) : checkWatermarks(client, contract))),
+  ];
+}
+
+async function checkLog(
+  client: Client,
+  environment: Environment,
   contract: ResolvedLogContract,
 ): Promise<readonly Finding[]> {
   return [

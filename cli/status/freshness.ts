@@ -16,15 +16,19 @@ export interface Freshness {
 }
 
 export interface Bookmark {
+  readonly target: 'lake' | 'dataengineering-db';
   readonly table: string;
   readonly source: string;
-  /** Number of the source's history: it rises when the log had to be followed anew. Positions compare within one. */
-  readonly history: number;
-  /** LSN of the source's log up to which the table holds every change. */
+  /**
+   * Number of the source's history: it rises when the log had to be followed anew. Positions compare within one.
+   * Null where the position is a snapshot: of marts and feeds in dataengineering-db.
+   */
+  readonly history: number | null;
+  /** LSN of the source's log up to which the table holds every change, or the lake's snapshot that it holds. */
   readonly position: string;
   /** The table is a copy to which the changes since are still to be applied. */
   readonly isCatchingUp: boolean;
-  /** Null while a table holds its first copy only. */
+  /** Null while a table holds its first copy only, and for dataengineering-db, which does not keep it. */
   readonly committedAt: string | null;
   /** Null for the change log, and before a table's first publication. */
   readonly frontier: string | null;
@@ -36,22 +40,36 @@ const BOOKMARK = 'trackman.bookmark.';
 const FRONTIER = 'trackman.frontier';
 const SERVING_FRONTIERS = `${names.prefixes.frontiers}${names.serving.identifier}.json`;
 
-/** Bookmarks of the change log and of the lake's tables. */
-export async function readBookmarks({ region }: Environment): Promise<Bookmark[]> {
-  const { raw, lake } = names.databases;
-  const tables = await Promise.all([icebergTables(region, raw), icebergTables(region, lake)]);
-  return tables.flat().flatMap(bookmarksOf);
+/** What the targets say of themselves. */
+export interface Positions {
+  /** Of the change log, of the lake's tables, and of dataengineering-db's. */
+  readonly bookmarks: readonly Bookmark[];
+  /** Of dataengineering-db; null before the first publication. */
+  readonly servingFrontier: string | null;
 }
 
-/** Freshness of the lake, by its tables' bookmarks, and of dataengineering-db, by what `publish` left in the lake. */
-export async function readFreshness(
-  environment: Environment,
-  bookmarks: readonly Bookmark[],
+/** The lake's are properties of its tables, dataengineering-db's what `publish` left in the lake: it is private. */
+export async function readPositions(environment: Environment): Promise<Positions> {
+  const { raw, lake } = names.databases;
+  const [served, ...tables] = await Promise.all([
+    readServed(environment),
+    ...[raw, lake].map((database) => icebergTables(environment.region, database)),
+  ]);
+  return {
+    bookmarks: [...tables.flat().flatMap(bookmarksOf), ...(served?.positions ?? []).map(bookmarkOf)],
+    servingFrontier: served?.frontier ?? null,
+  };
+}
+
+/** Freshness of the lake and of dataengineering-db. */
+export function freshnessOf(
+  environment: Pick<Environment, 'latency'>,
+  { bookmarks, servingFrontier }: Positions,
   now: number,
-): Promise<Freshness[]> {
+): Freshness[] {
   return [
     lakeFreshness(environment, bookmarks, now),
-    freshness(names.serving.identifier, await servingFrontier(environment), environment, now),
+    freshness(names.serving.identifier, servingFrontier, environment, now),
   ];
 }
 
@@ -61,7 +79,7 @@ export function lakeFreshness(
   bookmarks: readonly Bookmark[],
   now: number,
 ): Freshness {
-  const tables = bookmarks.filter(({ table }) => table !== CHANGE_LOG);
+  const tables = bookmarks.filter(({ target, table }) => target === 'lake' && table !== CHANGE_LOG);
   const known = tables.every(({ frontier }) => frontier !== null);
   const frontier = known ? earliest(tables.map(({ frontier }) => frontier!)) : null;
   return freshness('lake', frontier, environment, now);
@@ -73,6 +91,7 @@ function bookmarksOf({ name, properties }: IcebergTable): Bookmark[] {
     .map(([property, text]) => {
       const { history, position, snapshot, committedAt } = JSON.parse(text) as BookmarkProperty;
       return {
+        target: 'lake' as const,
         table: name,
         source: property.slice(BOOKMARK.length),
         history,
@@ -82,6 +101,19 @@ function bookmarksOf({ name, properties }: IcebergTable): Bookmark[] {
         frontier: properties[FRONTIER] ?? null,
       };
     });
+}
+
+function bookmarkOf(served: ServedPosition): Bookmark {
+  return { target: 'dataengineering-db', isCatchingUp: false, committedAt: null, ...served };
+}
+
+/** As `publish` writes it: glue-jobs/trackman/served.py. */
+interface ServedPosition {
+  readonly table: string;
+  readonly source: string;
+  readonly history: number | null;
+  readonly position: string;
+  readonly frontier: string;
 }
 
 /** As the jobs write it: glue-jobs/trackman/bookmark.py. */
@@ -96,8 +128,10 @@ interface BookmarkProperty {
 export function aheadOfChangeLog(bookmarks: readonly Bookmark[]): Bookmark[] {
   const logs = new Map(bookmarks.filter(({ table }) => table === CHANGE_LOG).map((log) => [log.source, log]));
   return bookmarks.filter(({ source, history, position }) => {
+    if (history === null) return false; // it follows the lake's table and not the log
     const log = logs.get(source);
-    return log === undefined || history > log.history || (history === log.history && lsn(position) > lsn(log.position));
+    if (log === undefined || log.history === null) return true;
+    return history > log.history || (history === log.history && lsn(position) > lsn(log.position));
   });
 }
 
@@ -107,11 +141,13 @@ function lsn(text: string): bigint {
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }
 
-async function servingFrontier(environment: Environment): Promise<string | null> {
+async function readServed(
+  environment: Environment,
+): Promise<{ readonly frontier: string; readonly positions?: readonly ServedPosition[] } | null> {
   const s3 = new S3Client({ region: environment.region });
   try {
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: lakeBucket(environment), Key: SERVING_FRONTIERS }));
-    return (JSON.parse(await Body!.transformToString()) as { frontier: string }).frontier;
+    return JSON.parse(await Body!.transformToString()) as { frontier: string; positions?: ServedPosition[] };
   } catch (error) {
     if (error instanceof NoSuchKey) return null;
     throw error;

@@ -4,15 +4,22 @@ import { run, type Report } from './process';
 
 type Environment = Readonly<Record<string, string>>;
 
-/** `cdktf synth`: every stack of every environment, into cdktf.out. */
-export async function synth(report: Report): Promise<void> {
-  await cdktf(['synth'], report);
+/**
+ * `cdktf synth`: every stack, into cdktf.out.
+ * @param app the app's command line. @default cdktf.json's: every environment
+ */
+export async function synth(report: Report, app?: string): Promise<void> {
+  await cdktf(['synth', ...appOption(app)], report);
 }
 
-/** `cdktf apply <stack>`, by the AWS credentials in `env`; reports Terraform's lines as they come. */
-export async function apply(stack: string, report: Report, env: Environment): Promise<void> {
+/** `cdktf apply <stack>`, by the AWS credentials in `env`; reports Terraform's lines as they come. For `app` see synth. */
+export async function apply(stack: string, report: Report, env: Environment, app?: string): Promise<void> {
   const options = ['--auto-approve', '--skip-provider-lock', '--parallelism', '1', '--terraform-parallelism', '30'];
-  await cdktf(['apply', stack, ...options], report, env);
+  await cdktf(['apply', stack, ...options, ...appOption(app)], report, env);
+}
+
+function appOption(app: string | undefined): string[] {
+  return app === undefined ? [] : ['--app', app];
 }
 
 async function cdktf(argv: readonly string[], report: Report, env?: Environment): Promise<void> {

@@ -2,7 +2,13 @@
 import type { Client } from 'pg';
 import type { Environment } from '../../envs/environment';
 import { names, servingCaParameter, servingSecrets } from '../../modules/naming';
-import { lakeTableName, resolveContracts, withDatabases, type ResolvedDatabaseContract } from '../../sources/contract';
+import {
+  lakeTableName,
+  resolveContracts,
+  withDatabases,
+  type ResolvedDatabaseContract,
+  type SourceContract,
+} from '../../sources/contract';
 import { connect, databaseEndpoint, readLogin, readParameter, readSecret } from '../aws/readers';
 import { connectToSource } from '../aws/source';
 import { pepperBlocks, quote, type Column, type Pepper } from './canonical';
@@ -25,12 +31,19 @@ type Report = (line: string) => void;
 const SESSION =
   "set datestyle = 'ISO'; set timezone = 'UTC'; set intervalstyle = 'postgres'; set extra_float_digits = 3; set bytea_output = 'hex'";
 
-/** Nothing may be written to the source meanwhile, and the pipeline must have run since the last write. */
-export async function verify(environment: Environment, report: Report): Promise<VerifiedTable[]> {
+/**
+ * Nothing may be written to the source meanwhile, and the pipeline must have run since the last write.
+ * @param sources contracts with the sources. @default those of sources/
+ */
+export async function verify(
+  environment: Environment,
+  report: Report,
+  sources?: readonly SourceContract[],
+): Promise<VerifiedTable[]> {
   const serving = await connectToServing(environment);
   try {
     const verified: VerifiedTable[] = [];
-    for (const contract of withDatabases(resolveContracts(environment))) {
+    for (const contract of withDatabases(resolveContracts(environment, sources))) {
       const source = await withSession(await connectToSource(environment.region, contract));
       try {
         verified.push(...(await verifySource(environment, contract, { source, serving }, report)));

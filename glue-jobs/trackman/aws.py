@@ -47,6 +47,15 @@ def read_object(uri: str) -> bytes:
         raise JobError(f"cannot read {uri}: {error}") from error
 
 
+def read_object_if_there(uri: str) -> bytes | None:
+    """The same, or None when there is no such object."""
+    bucket, key = _split(uri)
+    try:
+        return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    except client("s3").exceptions.NoSuchKey:
+        return None
+
+
 def write_object(uri: str, body: bytes) -> None:
     """Write a small object in one request."""
     bucket, key = _split(uri)

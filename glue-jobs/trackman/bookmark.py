@@ -1,14 +1,20 @@
 """Where a table stands in its source's history: Iceberg properties, committed with the data that they speak of."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple, Self
 
 from trackman.lsn import format_lsn, parse_lsn
 
 FRONTIER = "trackman.frontier"
 EPOCH = "trackman.epoch"
 """Rises with each new copy of a table. What follows the table cannot go on across it and starts anew."""
+
+LOG_BEGINS = "trackman.log-begins"
+"""Of a current table: from where on the change log has all of its changes. What follows the table from before that
+starts anew."""
 
 
 def bookmark_property(source: str) -> str:
@@ -65,6 +71,27 @@ class Bookmark:
             Snapshot(snapshot["visible"], parse_lsn(snapshot["lsn"])) if snapshot else None,
             values["history"],
         )
+
+
+class Place(NamedTuple):
+    """Where a change of a source stands. Later ones are greater, across the source's histories."""
+
+    history: int
+    position: int
+
+    def to_json(self) -> str:
+        return json.dumps({"history": self.history, "position": format_lsn(self.position)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        values = json.loads(text)
+        return cls(values["history"], parse_lsn(values["position"]))
+
+
+def log_begins(properties: Mapping[str, str], history: int) -> int:
+    """From which position of a history on the change log has all changes of the current table with these properties."""
+    place = Place.from_json(properties[LOG_BEGINS]) if LOG_BEGINS in properties else Place(0, 0)
+    return place.position if place.history == history else 0
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def iceberg_type(postgres_type: PostgresType, decimal: tuple[int, int] | None = 
 def _iceberg_primitive(postgres_type: PostgresType, decimal: tuple[int, int] | None) -> str:
     if postgres_type.name != "numeric":
         return _ICEBERG_PRIMITIVES.get(postgres_type.name, "string")
-    precision, scale = decimal or _numeric_shape(postgres_type.modifier) or UNCONSTRAINED_DECIMAL
+    precision, scale = decimal or numeric_shape(postgres_type.modifier) or UNCONSTRAINED_DECIMAL
     if precision > MAX_PRECISION:
         raise ValueError(
             f"{postgres_type.sql} has {precision} digits, the lake's decimals at most {MAX_PRECISION}: "
@@ -94,7 +94,7 @@ def _iceberg_primitive(postgres_type: PostgresType, decimal: tuple[int, int] | N
     return f"decimal({precision}, {scale})"
 
 
-def _numeric_shape(modifier: int) -> tuple[int, int] | None:
+def numeric_shape(modifier: int) -> tuple[int, int] | None:
     """(precision, scale) such that every value of numeric(p, s) fits; s may be negative or larger than p."""
     if modifier < 0:
         return None

@@ -10,6 +10,7 @@ from types import UnionType
 from typing import Any, NamedTuple, TypeVar
 
 from trackman.errors import ContractError
+from trackman.quality import ACTIONS, NO_RULES, Allowed, NotNull, Quality, Range, Reference, RowCount
 
 PII_RULES = ("keep", "hash", "drop")
 SETTERS = ("trigger", "default")
@@ -59,9 +60,19 @@ class TableOptions:
     """Another one than the source's, in watermark mode."""
     soft_delete: str | None = None
     """Column that says of a row that it is deleted: by true, or by any time. In watermark mode."""
+    quality: Quality = NO_RULES
 
     def columns_with(self, rule: str) -> frozenset[str]:
         return frozenset(column for column, its_rule in self.pii.items() if its_rule == rule)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """For how long what was noted of a source is kept at least."""
+
+    changes: timedelta
+    """In the change log."""
+    quarantine: timedelta
 
 
 @dataclass(frozen=True)
@@ -90,17 +101,20 @@ class Contract:
     """Larger tables are copied by the job snapshot, not by ingest."""
     reject_limit: int
     """Most rows of a table that a run sets aside values of."""
+    retention: Retention
     selection: Selection
     tables: Mapping[TableName, TableOptions]
     serving: Selection
+    indexes: Mapping[TableName, tuple[tuple[str, ...], ...]]
+    """The columns of each that served tables have beside their key's."""
 
     def options(self, name: TableName) -> TableOptions:
         return self.tables.get(name, TableOptions())
 
     def lake_table(self, name: TableName) -> str:
-        """The table's name in the lake and in dataengineering-db."""
+        """The table's name in the lake and in dataengineering-db: in lower case, which is all that the catalog has."""
         plain = name.table if name.schema == "public" else f"{name.schema}_{name.table}"
-        return self.options(name).lake_table or plain
+        return self.options(name).lake_table or plain.lower()
 
     def serves(self, name: TableName) -> bool:
         return name in self.selection and name in self.serving
@@ -163,6 +177,11 @@ class FilesContract:
     """As it is stored, and unpacked."""
     bytes_per_commit: int
     pepper_secret: str
+    serves: bool
+    """Whether dataengineering-db has it."""
+    indexes: tuple[tuple[str, ...], ...]
+    """There: the columns of each beside the key's."""
+    quality: Quality = NO_RULES
 
     @property
     def kept(self) -> list[FileColumn]:
@@ -173,7 +192,8 @@ class FilesContract:
     def fingerprint(self) -> str:
         """Of what decides whether a file is taken."""
         columns = [(column.name, column.type, column.nullable, column.pii) for column in self.columns]
-        return sha256(repr((columns, self.bad_row_share, self.max_file_bytes)).encode()).hexdigest()[:16]
+        asked = (columns, self.bad_row_share, self.max_file_bytes, self.quality)
+        return sha256(repr(asked).encode()).hexdigest()[:16]
 
     @property
     def hashes(self) -> bool:
@@ -238,12 +258,19 @@ def _watermark_contract(reader: _Reader) -> WatermarkContract:
         margin=timedelta(seconds=reader.take("marginSeconds", int | float)),
         reconcile_every=timedelta(hours=reader.take("reconcileHours", int | float)),
     )
+    if referring := [str(name) for name, options in contract.tables.items() if options.quality.references]:
+        raise ContractError(
+            f"{reader.path}: rules reference of {', '.join(referring)}: expected none in watermark mode, where tables "
+            "are read up to different moments"
+        )
     reader.end()
     return contract
 
 
 def _of_a_database(reader: _Reader) -> dict[str, Any]:
     """What contracts of both modes have."""
+    serving = reader.take_object("serving")
+    indexes = serving.take("indexes", dict, {})
     return {
         "source": reader.take("source", str),
         "connection": _connection(reader.take_object("connection")),
@@ -251,12 +278,14 @@ def _of_a_database(reader: _Reader) -> dict[str, Any]:
         "pepper_secret": reader.take("pepperSecret", str),
         "inline_snapshot_bytes": reader.take("inlineSnapshotBytes", int),
         "reject_limit": reader.take("rejectLimit", int),
+        "retention": _retention(reader.take_object("retention")),
         "selection": Selection(tuple(reader.take("include", list)), tuple(reader.take("exclude", list, []))),
         "tables": {
             parse_table_name(name, reader.path): _table_options(_Reader(options, f"{reader.path}.tables.{name}"))
             for name, options in reader.take("tables", dict, {}).items()
         },
-        "serving": _selection(reader.take_object("serving")),
+        "serving": _selection(serving),
+        "indexes": {parse_table_name(name, serving.path): _indexes(columns) for name, columns in indexes.items()},
     }
 
 
@@ -268,7 +297,12 @@ def _watermark(reader: _Reader) -> Watermark:
     return watermark
 
 
+def _indexes(columns: list[list[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(map(tuple, columns))
+
+
 def _files_contract(reader: _Reader) -> FilesContract:
+    serves, indexes = _files_serving(reader)
     contract = FilesContract(
         source=reader.take("source", str),
         prefix=reader.take("prefix", str),
@@ -283,11 +317,27 @@ def _files_contract(reader: _Reader) -> FilesContract:
         max_file_bytes=reader.take("maxFileBytes", int),
         bytes_per_commit=reader.take("bytesPerCommit", int),
         pepper_secret=reader.take("pepperSecret", str),
+        serves=serves,
+        indexes=indexes,
+        quality=_quality(reader),
     )
-    if reader.take("serving", bool):
-        raise ContractError(f"{reader.path}: serving is true, and what came as files cannot be served yet")
+    if serves and not contract.key:
+        raise ContractError(f"{reader.path}: serving needs a key, by which rows take the place of earlier ones")
     reader.end()
     return contract
+
+
+def _files_serving(reader: _Reader) -> tuple[bool, tuple[tuple[str, ...], ...]]:
+    """`false`, or an object of what dataengineering-db needs."""
+    values = reader.take("serving", bool | dict)
+    if isinstance(values, bool):
+        if values:
+            raise ContractError(f"{reader.path}: serving is True, expected false or an object")
+        return False, ()
+    serving = _Reader(values, f"{reader.path}.serving")
+    indexes = _indexes(serving.take("indexes", list, []))
+    serving.end()
+    return True, indexes
 
 
 def _file_column(name: str, reader: _Reader) -> FileColumn:
@@ -318,6 +368,15 @@ def _connection(reader: _Reader) -> Connection:
     return connection
 
 
+def _retention(reader: _Reader) -> Retention:
+    retention = Retention(
+        changes=timedelta(days=reader.take("changeDays", int)),
+        quarantine=timedelta(days=reader.take("quarantineDays", int)),
+    )
+    reader.end()
+    return retention
+
+
 def _selection(reader: _Reader) -> Selection:
     selection = Selection(tuple(reader.take("include", list)), tuple(reader.take("exclude", list, [])))
     reader.end()
@@ -334,12 +393,72 @@ def _table_options(reader: _Reader) -> TableOptions:
         history=reader.take("history", bool, False),
         watermark=_watermark(_Reader(watermark, f"{reader.path}.watermark")) if watermark else None,
         soft_delete=reader.take("softDelete", str, "") or None,
+        quality=_quality(reader),
     )
     for column, rule in options.pii.items():
         if rule not in PII_RULES:
             raise ContractError(f'{reader.path}: pii of {column} is "{rule}", expected one of {", ".join(PII_RULES)}')
     reader.end()
     return options
+
+
+def _quality(reader: _Reader) -> Quality:
+    columns, row_counts = [], []
+    for number, values in enumerate(reader.take("quality", list, [])):
+        rule = _rule(_Reader(values, f"{reader.path}.quality.{number}"))
+        (row_counts if isinstance(rule, RowCount) else columns).append(rule)
+    if len(row_counts) > 1:
+        raise ContractError(f"{reader.path}: quality has {len(row_counts)} rules rowCount, expected one")
+    return Quality(tuple(columns), *row_counts)
+
+
+def _rule(reader: _Reader) -> NotNull | Range | Allowed | Reference | RowCount:
+    kind, action = reader.take("rule", str), reader.take("action", str)
+    if kind not in _RULES:
+        raise ContractError(f'{reader.path}: rule is "{kind}", expected one of {", ".join(_RULES)}')
+    if action not in ACTIONS:
+        raise ContractError(f'{reader.path}: action is "{action}", expected one of {", ".join(ACTIONS)}')
+    rule = _RULES[kind](reader, action)
+    reader.end()
+    return rule
+
+
+def _not_null(reader: _Reader, action: str) -> NotNull:
+    return NotNull(reader.take("column", str), action)
+
+
+def _range(reader: _Reader, action: str) -> Range:
+    bound = int | float | str | None
+    return Range(reader.take("column", str), action, reader.take("min", bound), reader.take("max", bound))
+
+
+def _allowed(reader: _Reader, action: str) -> Allowed:
+    return Allowed(reader.take("column", str), action, tuple(reader.take("values", list)))
+
+
+def _reference(reader: _Reader, action: str) -> Reference:
+    table = parse_table_name(reader.take("table", str), reader.path)
+    return Reference(reader.take("column", str), action, table, reader.take("to", str))
+
+
+def _row_count(reader: _Reader, action: str) -> RowCount:
+    rows, share = int | None, int | float | None
+    return RowCount(
+        action,
+        reader.take("min", rows),
+        reader.take("max", rows),
+        reader.take("maxLoss", share),
+        reader.take("maxGrowth", share),
+    )
+
+
+_RULES = {
+    "notNull": _not_null,
+    "range": _range,
+    "allowed": _allowed,
+    "reference": _reference,
+    "rowCount": _row_count,
+}
 
 
 def parse_table_name(text: str, where: str = "") -> TableName:

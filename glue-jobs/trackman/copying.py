@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from pyspark.sql import SparkSession
 
@@ -17,13 +18,22 @@ from trackman.contract import Contract, TableName, WatermarkContract
 from trackman.data_files import DataFile, Layout
 from trackman.errors import JobError, RivalRunError, TableError
 from trackman.iceberg import IcebergCatalog, IcebergTable, beside_upkeep
+from trackman.judging import check_failing, check_rules, failing_rules, judge_row_count
 from trackman.lake_table import DEFINITION, Drift, LakeTable, compare, describe
 from trackman.partitioning import PartitionField
 from trackman.pii import contract_pepper
 from trackman.postgres import Server
+from trackman.quality import EXAMPLES, CellRule
 from trackman.quarantine import check_rejects, quarantine
-from trackman.reports import TableReport
-from trackman.snapshot import CopiedRange, copy_ranges, exported_snapshot, plan_copy
+from trackman.reports import TableReport, added
+from trackman.snapshot import (
+    CopiedRange,
+    ExportedSnapshot,
+    copy_ranges,
+    exported_snapshot,
+    find_unreferenced,
+    plan_copy,
+)
 from trackman.source import source_server
 from trackman.source_tables import SourceTable, read_tables
 from trackman.watermark_source import alive, session_of
@@ -96,6 +106,7 @@ class Copier:
             for source_table in (seen[name] for name in reasons if name in seen):
                 try:
                     draft = self._draft(source_table)
+                    rules = self._rules(server, snapshot, source_table, draft)
                 except TableError as error:
                     reports.append(TableReport(str(source_table.name), error=str(error)))
                     continue
@@ -110,6 +121,8 @@ class Copier:
                     draft.layout,
                     self._pepper,
                     self._contract.reject_limit,
+                    rules,
+                    self._spark.sparkContext.defaultParallelism,
                     alive(source_table, self._contract.options(source_table.name).soft_delete),
                 )
             copied = copy_ranges(self._spark.sparkContext, ranges_of_all)
@@ -119,6 +132,15 @@ class Copier:
             reports.append(replace(report, seconds=round(time.monotonic() - started, 3)))
             print(f"{name}: {report.error or f'copied {report.read} rows'}", flush=True)
         return reports
+
+    def _rules(
+        self, server: Server, snapshot: ExportedSnapshot, source_table: SourceTable, draft: "_Draft"
+    ) -> Sequence[CellRule]:
+        """What the copy's values are judged by. References are asked of the source, of the same moment."""
+        quality = self._contract.options(source_table.name).quality
+        check_rules(source_table.name, quality.cells, draft.layout.schema)
+        asked = (server, snapshot, source_table, draft.table, draft.layout, self._pepper)
+        return [*quality.cells, *(find_unreferenced(*asked, rule) for rule in quality.references)]
 
     def _draft(self, source_table: SourceTable) -> "_Draft":
         options = self._contract.options(source_table.name)
@@ -132,7 +154,7 @@ class Copier:
                 raise TableError(f"{table.name}: {error}") from error
             lake_table = self._contract.lake_table(table.name)
             new = self._catalog.begin_create(self._lake_database, lake_table, columns, partition_by)
-            return _Draft(table, new.layout, 0, new.publish)
+            return _Draft(table, new.layout, 0, None, new.publish)
 
         replacement = replaced.begin_replace(columns, options.columns_with("drop"))
         epoch = replaced.properties[EPOCH]
@@ -140,7 +162,7 @@ class Copier:
         def publish(properties: Mapping[str, str], files: Sequence[DataFile]) -> None:
             replacement.publish(self._run_id, {EPOCH: epoch}, properties, files)
 
-        return _Draft(table, replacement.layout, int(epoch), publish)
+        return _Draft(table, replacement.layout, int(epoch), replaced.rows, publish)
 
     def _publish(self, draft: "_Draft", ranges: Sequence[CopiedRange], seen: Snapshot, history: int) -> TableReport:
         name = draft.table.name
@@ -148,12 +170,18 @@ class Copier:
         if error:
             return TableReport(str(name), error=error)
         rejected = [row for part in ranges for row in part.rejected]
+        files = [file for part in ranges for file in part.files]
+        rows = sum(file.rows for file in files)
+        quality = self._contract.options(name).quality
+        violations = reduce(added, (part.violations for part in ranges), {})
         try:
-            check_rejects(name, len(rejected), self._contract.reject_limit)
+            check_failing(name, failing_rules(quality.columns), violations, _examples(ranges))
+            by_rules = {rule.name: violations[rule.name] for rule in quality.columns if rule.action == "quarantine"}
+            check_rejects(name, len(rejected), self._contract.reject_limit, by_rules)
+            violations |= judge_row_count(name, quality, rows, draft.replaced_rows)
         except TableError as error:
             return TableReport(str(name), error=str(error))
         quarantine(self._spark, self._raw_database, self._contract.source, name, rejected, self._run_id)
-        files = [file for part in ranges for file in part.files]
         properties = {
             DEFINITION: draft.table.to_json(),
             bookmark_property(self._contract.source): Bookmark(0, snapshot=seen, history=history).to_json(),
@@ -164,9 +192,18 @@ class Copier:
         except RivalRunError as error:
             return TableReport(str(name), error=str(error))
         self._checkpoint(f"copied {name}")
-        rows = sum(file.rows for file in files)
         size = sum(file.bytes for file in files)
-        return TableReport(str(name), read=rows, inserted=rows, quarantined=len(rejected), bytes=size)
+        return TableReport(
+            str(name), read=rows, inserted=rows, quarantined=len(rejected), bytes=size, violations=violations
+        )
+
+
+def _examples(ranges: Sequence[CopiedRange]) -> dict[str, list[str]]:
+    examples: dict[str, list[str]] = {}
+    for part in ranges:
+        for name, keys in part.examples.items():
+            examples[name] = [*examples.get(name, ()), *keys][:EXAMPLES]
+    return examples
 
 
 def copy_by_itself(
@@ -217,4 +254,6 @@ class _Draft:
     table: LakeTable
     layout: Layout
     replaced_epoch: int
+    replaced_rows: int | None
+    """How many the table has that it takes the place of."""
     publish: Callable[[Mapping[str, str], Sequence[DataFile]], None]

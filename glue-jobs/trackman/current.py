@@ -8,16 +8,31 @@ column is its value; a column that was never sent (an unchanged large value) kee
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DateType, IntegerType, LongType, StringType, StructField, StructType
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DateType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+)
 
+from trackman.judging import check_failing, check_rules, convert_and_judge, describe_key, failing_rules
 from trackman.lake_table import LakeTable, Rejected
 from trackman.pending import Summary, new_key, old_key
+from trackman.quality import EXAMPLES, CellRule, ColumnRule
 from trackman.quarantine import RejectedRow, check_rejects
+from trackman.references import Parent, with_reference
 
 Stay = Row
 # Types of key columns by whose least and greatest value the target's files are told apart.
@@ -32,18 +47,30 @@ def apply_changes(
     target: StructType,
     arrow: pa.Schema,
     reject_limit: int,
+    rules: Sequence[CellRule] = (),
+    parents: Sequence[Parent] = (),
 ) -> "Merged":
     """Apply a table's pending changes to a branch of it, whose Spark and Arrow schemas are given.
 
-    Raises TableError when more than `reject_limit` rows have a value that the table has no place for.
+    Rows are judged by `rules` and by the references to `parents`. Raises TableError when more than `reject_limit` rows
+    have a value that the table has no place for or that a rule sets aside, or when one is against a rule that stops it.
     """
+    check_rules(table.name, rules, arrow)
     if summary.truncated_at:
         changes.sparkSession.sql(f"delete from {branch}")
         lsn, ordinal = summary.truncated_at
         is_later_in_transaction = (F.col("commit_lsn") == lsn) & (F.col("ordinal") > ordinal)
         changes = changes.where((F.col("commit_lsn") > lsn) | is_later_in_transaction)
     lives = fold(changes, table.key, [column.name for column in table.columns], summary.may_move)
-    return merge(typed(lives, table, target, arrow, reject_limit), branch, table, reject_limit)
+    lives = typed(lives, table, target, arrow, reject_limit, rules)
+    if not parents:
+        return merge(lives, branch, table, reject_limit, rules)
+    lives.persist()  # for what is asked of the parents, and for the merge
+    try:
+        judged = reduce(lambda some, parent: with_reference(some, table.name, parent, _BOUNDED), parents, lives)
+        return merge(judged, branch, table, reject_limit, [*rules, *(parent.rule for parent in parents)])
+    finally:
+        lives.unpersist()
 
 
 def fold(changes: DataFrame, key: Sequence[str], columns: Sequence[str], may_move: bool) -> DataFrame:
@@ -171,11 +198,13 @@ def typed(
     target: StructType,
     arrow: pa.Schema,
     reject_limit: int,
+    rules: Sequence[CellRule] = (),
     keep: Sequence[str] = (),
 ) -> DataFrame:
     """Folded lives with their values in the types of the lake table, whose Spark and Arrow schemas are given.
 
-    A value without a place there is null, and told in the column `rejected`. Columns of `keep` stay as they are.
+    A value without a place there, or that a rule sets aside, is null, and told in the column `rejected`. The column
+    `violated` says for each rule whether a value that was sent is against it. Columns of `keep` stay as they are.
     """
     fields = {field.name: field for field in target}
     schema = StructType(
@@ -186,21 +215,31 @@ def typed(
             StructField("values", StructType([fields[column.name] for column in table.columns])),
             lives.schema["sent"],
             StructField("rejected", ArrayType(_REJECTED)),
+            StructField("violated", ArrayType(BooleanType())),
             *[lives.schema[name] for name in keep],
         ]
     )
 
     def convert(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            values, rejected = table.convert_or_reject(_columns(batch["values"]), arrow, reject_limit)
+            sent, stays = _columns(batch["sent"]), pc.invert(batch["deleted"])
+            judged = convert_and_judge(
+                table,
+                _columns(batch["values"]),
+                arrow,
+                reject_limit,
+                rules,
+                lambda column, sent=sent, stays=stays: pc.and_(sent[column], stays),
+            )
             yield pa.RecordBatch.from_arrays(
                 [
                     convert_struct(batch["origin"], table, arrow),
                     batch["is_new"],
                     batch["deleted"],
-                    _struct(values),
+                    _struct(judged.columns),
                     batch["sent"],
-                    _told(rejected, len(batch)),
+                    _told(judged.rejected, len(batch)),
+                    _flags(judged.violations, len(batch)),
                     *[batch[name] for name in keep],
                 ],
                 schema.names,
@@ -212,6 +251,16 @@ def typed(
 def _told(rejected: Mapping[int, Sequence[Rejected]], rows: int) -> pa.ListArray:
     lists = [[each._asdict() for each in rejected[row]] if row in rejected else None for row in range(rows)]
     return pa.array(lists, pa.list_(pa.struct([(name, pa.string()) for name in Rejected._fields])))
+
+
+def _flags(violations: Sequence[pa.BooleanArray], rows: int) -> pa.ListArray:
+    """For each row a list with a place for each rule."""
+    count = len(violations)
+    flags = np.zeros((rows, count), bool)
+    for place, against in enumerate(violations):
+        flags[:, place] = against.to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.arange(rows + 1) * count, pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(flags.ravel(), pa.bool_()))
 
 
 def convert_struct(texts: pa.StructArray, table: LakeTable, arrow: pa.Schema) -> pa.StructArray:
@@ -235,36 +284,60 @@ class Merged:
     updated: int = 0
     deleted: int = 0
     rejected: tuple[RejectedRow, ...] = ()
+    violations: Mapping[str, int] = field(default_factory=dict)
+    """Rows that are against each rule, by its name."""
 
 
-def merge(lives: DataFrame, branch: str, table: LakeTable, reject_limit: int) -> Merged:
-    """Apply typed lives to a branch of the current table."""
+def merge(
+    lives: DataFrame, branch: str, table: LakeTable, reject_limit: int, rules: Sequence[CellRule | ColumnRule] = ()
+) -> Merged:
+    """Apply typed lives to a branch of the current table. `rules` are those that their column `violated` speaks of."""
     lives = lives.persist()
     try:
         bounded = [name for name in table.key if isinstance(lives.schema["origin"].dataType[name].dataType, _BOUNDED)]
         survives, is_new = ~F.col("deleted"), F.col("is_new")
+        against = [survives & F.col("violated")[place] for place in range(len(rules))]
+        set_aside = [each for rule, each in zip(rules, against, strict=True) if rule.action == "quarantine"]
+        is_rejected = reduce(Column.__or__, set_aside, survives & F.col("rejected").isNotNull())
         totals = lives.agg(
             F.count_if(survives & is_new).alias("inserted"),
             F.count_if(survives & ~is_new).alias("updated"),
             F.count_if(F.col("deleted") & ~is_new).alias("deleted"),
-            F.count_if(survives & F.col("rejected").isNotNull()).alias("rejected"),
+            F.count_if(is_rejected).alias("rejected"),
+            *[F.count_if(each).alias(f"against{place}") for place, each in enumerate(against)],
             *[F.min(F.col("origin")[name]).alias(f"low{i}") for i, name in enumerate(bounded)],
             *[F.max(F.col("origin")[name]).alias(f"high{i}") for i, name in enumerate(bounded)],
         ).first()
-        check_rejects(table.name, totals["rejected"], reject_limit)
+        violations = {rule.name: totals[f"against{place}"] for place, rule in enumerate(rules)}
+        failing = {rule.name: each for rule, each in zip(rules, against, strict=True) if rule.action == "fail"}
+        check_failing(
+            table.name,
+            failing_rules(rules),
+            violations,
+            {name: _examples(lives.where(each), table) for name, each in failing.items() if violations[name]},
+        )
+        by_rules = {rule.name: violations[rule.name] for rule in rules if rule.action == "quarantine"}
+        check_rejects(table.name, totals["rejected"], reject_limit, by_rules)
         bounds = {name: totals[name] for name in totals.asDict() if name.startswith(("low", "high"))}
         lives.createOrReplaceTempView(view := f"lives_{uuid.uuid4().hex}")
         lives.sparkSession.sql(_merge_statement(branch, view, table, bounded), bounds)
         lives.sparkSession.catalog.dropTempView(view)
         rejected = _rejected_rows(lives.where(survives), table) if totals["rejected"] else ()
-        return Merged(totals["inserted"], totals["updated"], totals["deleted"], rejected)
+        return Merged(totals["inserted"], totals["updated"], totals["deleted"], rejected, violations)
     finally:
         lives.unpersist()
 
 
+def _key_text(table: LakeTable) -> Column:
+    return F.struct(*[F.col("values")[name].cast("string").alias(name) for name in table.key])
+
+
+def _examples(lives: DataFrame, table: LakeTable) -> list[str]:
+    return [describe_key(row.key.asDict()) for row in lives.select(_key_text(table).alias("key")).head(EXAMPLES)]
+
+
 def _rejected_rows(lives: DataFrame, table: LakeTable) -> tuple[RejectedRow, ...]:
-    key = F.struct(*[F.col("values")[name].cast("string").alias(name) for name in table.key])
-    rows = lives.where(F.col("rejected").isNotNull()).select(key.alias("key"), "rejected").collect()
+    rows = lives.where(F.col("rejected").isNotNull()).select(_key_text(table).alias("key"), "rejected").collect()
     return tuple(RejectedRow(row.key.asDict(), tuple(Rejected(*each) for each in row.rejected)) for row in rows)
 
 

@@ -11,6 +11,19 @@ FAILURES = (JobError, Py4JJavaError, PySparkException)
 """Anything else ends the run."""
 
 
+_LOST_RACES = ("CommitFailedException", "ValidationException")
+
+
+def is_lost_race(error: Py4JJavaError) -> bool:
+    """Whether a commit to an Iceberg table failed because somebody else's came before."""
+    cause = error.java_exception
+    while cause is not None:
+        if cause.getClass().getSimpleName() in _LOST_RACES:
+            return True
+        cause = cause.getCause()
+    return False
+
+
 def reason_of(error: Exception) -> str:
     """One line that says what went wrong, out of what Java and Python workers wrap around it."""
     if isinstance(error, Py4JJavaError):

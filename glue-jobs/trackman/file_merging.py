@@ -3,23 +3,18 @@
 When they landed, not when they were read, so that the order of runs and announcements makes no difference.
 """
 
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, IntegerType, LongType, StringType, StructType, TimestampNTZType
 
-from trackman import aws
 from trackman.current import quote
-from trackman.data_files import DataFile
+from trackman.data_files import DataFile, read_batches
 from trackman.file_reading import FILE, LANDED_AT, ROW
 
-_BATCH_ROWS = 50_000
 # Types of key columns by whose least and greatest value the table's files are told apart.
 _BOUNDED = (IntegerType, LongType, StringType, DateType, TimestampNTZType)
 
@@ -28,7 +23,7 @@ def merge_files(
     spark: SparkSession, files: Sequence[DataFile], branch: str, key: Sequence[str], schema: StructType
 ) -> None:
     """Merge files that are part of no table into a branch of the table, whose Spark schema is given."""
-    last = _last_rows(_read(spark, files, schema), key).persist()
+    last = last_rows(_read(spark, files, schema), key).persist()
     try:
         bounded = [name for name in key if isinstance(schema[name].dataType, _BOUNDED)]
         totals = last.agg(
@@ -46,22 +41,16 @@ def merge_files(
 
 
 def _read(spark: SparkSession, files: Sequence[DataFile], schema: StructType) -> DataFrame:
-    """By the jobs' own way to S3: Spark's need not know the address."""
-
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for location in batch.column(0).to_pylist():
-                with tempfile.TemporaryDirectory(prefix="trackman-") as directory:
-                    path = Path(directory) / "rows.parquet"
-                    aws.download(location, path)
-                    with pq.ParquetFile(path) as file:
-                        yield from file.iter_batches(_BATCH_ROWS)
+                yield from read_batches(location)
 
     locations = spark.sparkContext.parallelize([(file.location,) for file in files], len(files))
     return spark.createDataFrame(locations, "location string").mapInArrow(read, schema)
 
 
-def _last_rows(rows: DataFrame, key: Sequence[str]) -> DataFrame:
+def last_rows(rows: DataFrame, key: Sequence[str]) -> DataFrame:
     """Of each key, the row that landed last; in one file, the last one."""
     latest_first = Window.partitionBy(*key).orderBy(F.desc(LANDED_AT), F.desc(FILE), F.desc(ROW))
     place = F.row_number().over(latest_first)

@@ -5,11 +5,12 @@ disk, so that neither a large file nor many small ones need memory.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from botocore.exceptions import BotoCoreError, ClientError
 from pyspark import SparkContext
@@ -20,6 +21,7 @@ from trackman.data_files import DataFile, DataFileWriter, Layout
 from trackman.file_formats import format_of, unpack
 from trackman.file_values import Checked, FileError, check
 from trackman.landing import Unit
+from trackman.quality import Quality, judge, rows_set_aside
 
 INGESTED, REPEATED, QUARANTINED = "ingested", "repeated", "quarantined"
 _BLOCK_BYTES = 4 << 20
@@ -48,6 +50,10 @@ class Outcome:
     reason: str | None = None
     """Of a quarantined unit, or of the first row that was left out."""
     sha256: str | None = None
+    violations: Mapping[str, int] = field(default_factory=dict)
+    """Rows that are against each rule of the contract, by its name; of a rule on the file, 1."""
+    stops: str | None = None
+    """What of that stops the feed."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +151,11 @@ def _read_unit(task: _Task, unit: Unit, directory: Path, writer: DataFileWriter)
             raise FileError("is empty")
 
     rows, bad_rows, first_bad = 0, 0, None
+    told = _Told()
     spool = directory / "rows"
     with pa.ipc.new_file(spool, task.layout.schema) as target:
         for some in read(path, contract.columns):
-            checked = check(some, contract.kept, task.pepper)
+            checked = _judge(check(some, contract.kept, task.pepper), contract.quality, told)
             if len(checked.numbers):
                 target.write(_with_provenance(checked, unit, task.layout.schema))
             rows += len(checked.numbers)
@@ -158,10 +165,42 @@ def _read_unit(task: _Task, unit: Unit, directory: Path, writer: DataFileWriter)
                 first_bad = f"row {number}: {checked.bad[number]}"
     if bad_rows > contract.bad_row_share * (rows + bad_rows):
         more = f", and {bad_rows - 1} more of {rows + bad_rows}" if bad_rows > 1 else ""
-        return Outcome(unit, QUARANTINED, 0, bad_rows, f"{first_bad}{more}", digest)
+        return Outcome(unit, QUARANTINED, 0, bad_rows, f"{first_bad}{more}", digest, told.violations)
+    if (row_count := contract.quality.row_count) is not None:
+        problem = row_count.problem(rows + bad_rows)
+        told.violations[row_count.name] = int(problem is not None)
+        if problem and row_count.action == "quarantine":
+            return Outcome(unit, QUARANTINED, 0, bad_rows, f"{row_count.name}: {problem}", digest, told.violations)
+        if problem and row_count.action == "fail":
+            told.stops = told.stops or f"has {problem} ({row_count.name})"
     for table in _spooled(spool):
         writer.write(table)
-    return Outcome(unit, INGESTED, rows, bad_rows, first_bad, digest)
+    return Outcome(unit, INGESTED, rows, bad_rows, first_bad, digest, told.violations, told.stops)
+
+
+@dataclass
+class _Told:
+    """What a file's rows are told of."""
+
+    violations: dict[str, int] = field(default_factory=dict)
+    stops: str | None = None
+
+
+def _judge(checked: Checked, quality: Quality, told: _Told) -> Checked:
+    """The rows that are not against a rule that makes them bad ones."""
+    rules = quality.cells
+    violations = judge(rules, checked.columns)
+    for rule, against in zip(rules, violations, strict=True):
+        told.violations[rule.name] = told.violations.get(rule.name, 0) + against.true_count
+        if rule.action == "fail" and against.true_count:
+            number = checked.numbers.filter(against)[0]
+            told.stops = told.stops or f"row {number} is against {rule.name}, expected {rule.expected}"
+    if not (bad := rows_set_aside(rules, violations)):
+        return checked
+    good = pa.array(~np.isin(np.arange(len(checked.numbers)), list(bad)))
+    reasons = {checked.numbers[row].as_py(): rule.reason for row, rule in bad.items()}
+    columns = {name: values.filter(good) for name, values in checked.columns.items()}
+    return Checked(checked.numbers.filter(good), columns, {**checked.bad, **reasons})
 
 
 def _download(unit: Unit, path: Path) -> str:

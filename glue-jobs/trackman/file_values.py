@@ -22,6 +22,15 @@ Values = list | pa.Array
 
 _UTC = pa.timestamp("us", "UTC")
 _LOCAL = pa.timestamp("us")
+_SERVING_TYPES = {
+    "int": "integer",
+    "long": "bigint",
+    "float": "real",
+    "double": "double precision",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
+    "string": "text",
+}
 # What a conversion fails by: pyarrow's own errors are among them.
 _MISFITS = (ValueError, TypeError, OverflowError, ArithmeticError, pa.ArrowException)
 
@@ -60,6 +69,13 @@ def lake_column(column: FileColumn) -> ColumnDefinition:
     else:
         notes, kind = (), column.type
     return column.name, kind, "; ".join(filter(None, (column.comment, *notes))) or None
+
+
+def serving_type(column: FileColumn) -> str:
+    """The column's type in dataengineering-db, as Postgres writes it."""
+    if column.pii == "hash":
+        return "text"
+    return _SERVING_TYPES.get(column.type) or column.type.replace("decimal", "numeric").replace(" ", "")
 
 
 def check(rows: Rows, columns: Sequence[FileColumn], pepper: bytes | None) -> Checked:

@@ -7,7 +7,7 @@ ledger (file_ledger.py says what a death in between means). A unit that is no go
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql import SparkSession
 
@@ -26,6 +26,7 @@ from trackman.iceberg import IcebergCatalog, IcebergTable, beside_upkeep
 from trackman.landing import Unit, list_landed
 from trackman.partitioning import PartitionField
 from trackman.pii import contract_pepper
+from trackman.reports import added
 
 # Their outcomes are a property of the table, in each of its metadata files, until the next batch.
 _UNITS_PER_COMMIT = 500
@@ -50,6 +51,8 @@ class FeedReport:
     rows: int = 0
     bad_rows: int = 0
     """That were left out of units that were ingested."""
+    violations: dict[str, int] = field(default_factory=dict)
+    """Rows that are against each of the contract's rules, of quarantined units too; of `rowCount`, units."""
     bytes: int = 0
     commits: int = 0
     frontier: str | None = None
@@ -147,6 +150,12 @@ class FilesIngestion:
         digests = frozenset(digest for unit in units for digest in known.digests.get(unit.key, ()))
         batch = read_units(self._spark.sparkContext, self._contract, table.layout, units, digests, self._pepper)
         self._checkpoint("batch read")
+        stopping = [f"{outcome.unit.key}: {outcome.stops}" for outcome in batch.outcomes if outcome.stops]
+        if stopping:
+            raise JobError(
+                f"{_told(stopping)}: {self._contract.table} has nothing of what landed with it until it is withdrawn "
+                "or the contract has another rule"
+            )
         if batch.outcomes:
             following = record.followed_by(self._run_id, batch.outcomes)
             self._publish(table, batch.files, record, following)
@@ -182,6 +191,7 @@ class FilesIngestion:
         known.identities.update(each.unit.identity for each in (*batch.outcomes, *batch.failures))
         for outcome in batch.outcomes:
             report.bytes += outcome.unit.size
+            report.violations = added(report.violations, outcome.violations)
             if outcome.state == INGESTED:
                 known.digests.setdefault(outcome.unit.key, set()).add(outcome.sha256)
                 report.ingested += 1

@@ -11,7 +11,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from trackman.bookmark import EPOCH, FRONTIER, Bookmark, bookmark_property, parse_time
+from trackman.bookmark import EPOCH, FRONTIER, Bookmark, bookmark_property, log_begins, parse_time
 from trackman.checkpoints import Checkpoint
 from trackman.column_types import ColumnDefinition, is_promotion
 from trackman.contract import Contract
@@ -23,15 +23,20 @@ from trackman.pending import NOTHING, Span, summarize
 from trackman.reports import TableReport
 
 DEFINITION = "trackman.history"
-_FROM, _TO = "valid_from", "valid_to"
+_FROM, VALID_TO = "valid_from", "valid_to"
 _PERIOD = [
     (_FROM, "timestamp", "when the row came to be so, by the source's clock, in UTC"),
-    (_TO, "timestamp", "when it ceased to be so; null for the present state"),
+    (VALID_TO, "timestamp", "when it ceased to be so; null for the present state"),
 ]
 _CLOSES = "trackman_closes"
 _SUFFIX = "_history"
-# Of a table that has no version yet.
-_UNBORN = "0"
+UNBORN = "0"
+"""Epoch of a history that has no version yet."""
+
+
+def history_name(lake_table: str) -> str:
+    """Of the history of a table of the lake."""
+    return f"{lake_table}{_SUFFIX}"
 
 
 class Histories:
@@ -57,7 +62,10 @@ class Histories:
         epoch = found[EPOCH]
         held, reached = (Bookmark.from_json(each[bookmark]) for each in (found, of))
         written = 0
-        if epoch != _UNBORN and held.history == reached.history:
+        is_led_to = (
+            epoch != UNBORN and held.history == reached.history and held.position >= log_begins(of, reached.history)
+        )
+        if is_led_to:
             span = Span(definition.name, held, reached.position)
             summary = summarize(changes, [span]).get(definition.name, NOTHING)
             if summary.changes and not summary.truncated_at:
@@ -66,7 +74,7 @@ class Histories:
             moved = {bookmark: of[bookmark], FRONTIER: of[FRONTIER]}
             history.publish(self._run_id, found, moved)
             found[bookmark] = of[bookmark]
-        if epoch != of[EPOCH]:
+        if epoch != of[EPOCH] or not is_led_to:
             at = parse_time(of[FRONTIER])
             written += self._write(self._differing(history, current, definition, at), history, definition)
             history.publish(self._run_id, found, {name: of[name] for name in (bookmark, FRONTIER, EPOCH)})
@@ -78,12 +86,12 @@ class Histories:
         """The history's table, with the columns of the current table."""
         if taken := {name for name, *_ in _PERIOD} & {column.name for column in definition.columns}:
             raise TableError(f"{definition.name}: a history has columns {', '.join(taken)} of its own: keep none of it")
-        name = f"{self._contract.lake_table(definition.name)}{_SUFFIX}"
+        name = history_name(self._contract.lake_table(definition.name))
         columns = [column.iceberg for column in definition.columns]
         unborn = {
             DEFINITION: definition.to_json(),
             bookmark_property(self._contract.source): Bookmark(0).to_json(),
-            EPOCH: _UNBORN,
+            EPOCH: UNBORN,
         }
         table = self._catalog.open(self._lake_database, name, [*columns, *_PERIOD], properties=unborn)
         stored = LakeTable.from_json(table.properties[DEFINITION])
@@ -120,6 +128,8 @@ class Histories:
         schema = self._spark.table(history.spark_name).schema
         states = typed(
             states, definition, schema, history.layout.schema, self._contract.reject_limit,
+            # What a rule keeps out of the table is in none of its past states either.
+            self._contract.options(definition.name).quality.cells,
             keep=("life", "position", "committed_at"),
         )  # fmt: skip
         so_far = Window.partitionBy("life").orderBy("position")
@@ -138,7 +148,7 @@ class Histories:
             .withColumn("ended_at", F.lead("committed_at").over(in_life))
             .withColumn("nth", F.row_number().over(in_life))
         )
-        origins = states.where("nth = 1 and not is_new").select("origin.*", F.col("committed_at").alias(_TO))
+        origins = states.where("nth = 1 and not is_new").select("origin.*", F.col("committed_at").alias(VALID_TO))
         touched = (
             self._open_versions(history)
             .join(F.broadcast(origins.select(*map(quote, key))), list(key), "left_semi")
@@ -150,7 +160,7 @@ class Histories:
             sent = F.col("sent")[name]
             return F.when(sent.isNotNull(), sent["v"]).otherwise(F.col("before")[name]).alias(name)
 
-        made = made.select(*map(value, names), F.col("committed_at").alias(_FROM), F.col("ended_at").alias(_TO))
+        made = made.select(*map(value, names), F.col("committed_at").alias(_FROM), F.col("ended_at").alias(VALID_TO))
         return _closing(origins).unionByName(_opening(made), allowMissingColumns=True)
 
     def _differing(
@@ -161,12 +171,12 @@ class Histories:
         versions = self._open_versions(history).select(*map(quote, names))
         rows = self._spark.table(current.spark_name).select(*map(quote, names))
         moment = F.lit(at).cast("timestamp_ntz")
-        gone = versions.exceptAll(rows).select(*map(quote, key)).withColumn(_TO, moment)
+        gone = versions.exceptAll(rows).select(*map(quote, key)).withColumn(VALID_TO, moment)
         come = rows.exceptAll(versions).withColumn(_FROM, moment)
         return _closing(gone).unionByName(_opening(come), allowMissingColumns=True)
 
     def _open_versions(self, history: IcebergTable) -> DataFrame:
-        return self._spark.table(history.spark_name).where(f"{_TO} is null")
+        return self._spark.table(history.spark_name).where(f"{VALID_TO} is null")
 
     def _write(self, changed: DataFrame, history: IcebergTable, definition: LakeTable) -> int:
         """On the run's branch. Returns the number of versions that were made."""
@@ -175,12 +185,12 @@ class Histories:
             made = changed.where(f"not {_CLOSES}").count()
             view = f"versions_{self._run_id}"
             changed.createOrReplaceTempView(view)
-            columns = [quote(name) for name in [*(column.name for column in definition.columns), _FROM, _TO]]
+            columns = [quote(name) for name in [*(column.name for column in definition.columns), _FROM, VALID_TO]]
             same = " and ".join(f"t.{quote(name)} = s.{quote(name)}" for name in definition.key)
             self._spark.sql(f"""
                 merge into {history.branch(self._run_id)} t using {view} s
-                on s.{_CLOSES} and t.{_TO} is null and {same}
-                when matched then update set {_TO} = s.{_TO}
+                on s.{_CLOSES} and t.{VALID_TO} is null and {same}
+                when matched then update set {VALID_TO} = s.{VALID_TO}
                 when not matched and not s.{_CLOSES} then
                   insert ({", ".join(columns)}) values ({", ".join(f"s.{name}" for name in columns)})""")
             self._spark.catalog.dropTempView(view)

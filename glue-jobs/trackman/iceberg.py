@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from py4j.java_gateway import JavaObject, JVMView
 from py4j.protocol import Py4JJavaError
@@ -23,7 +23,8 @@ from trackman.partitioning import PartitionField
 
 CATALOG = "glue_catalog"
 _MAIN = "main"
-_BRANCH_PREFIX = "run_"
+BRANCH_PREFIX = "run_"
+"""Of the branches that runs write to."""
 _RACES = 3
 # How tables are kept, whatever they hold. Format 2 is what Athena reads.
 _TABLE_PROPERTIES = {
@@ -38,6 +39,18 @@ _TABLE_PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "50",
 }
+
+
+# In a snapshot's summary.
+_ROWS_ADDED_AND_REMOVED = ("added-records", "deleted-records", "added-position-deletes", "added-equality-deletes")
+
+
+class AddedFile(NamedTuple):
+    """A data file that a commit added."""
+
+    location: str
+    sequence: int
+    """Of the commit: it rises from one to the next."""
 
 
 class IcebergCatalog:
@@ -132,9 +145,41 @@ class IcebergTable:
         """Of main. A table of ours always has one: it is born with it."""
         return self._table.currentSnapshot().snapshotId()
 
+    @property
+    def rows(self) -> int | None:
+        """How many main has; None when its snapshot does not say."""
+        return _rows(self._table.currentSnapshot())
+
+    @property
+    def written_rows(self) -> int | None:
+        """How many it will have once what was written to the run's branch is published."""
+        self._table.refresh()
+        branch = self._written_branch
+        return _rows(self._table.snapshot(branch)) if branch in self._table.refs() else self.rows
+
     def has_snapshot(self, snapshot_id: int) -> bool:
         """Whether the table can still be read as that snapshot has it."""
         return self._table.snapshot(snapshot_id) is not None
+
+    def files_added_since(self, snapshot_id: int) -> "list[AddedFile] | None":
+        """The files in which every row lies that was added or changed since a snapshot of main.
+
+        None when they do not tell all of it: the snapshot is no more, or rows went that none took the place of.
+        """
+        files: list[AddedFile] = []
+        snapshot = self._table.currentSnapshot()
+        while snapshot is not None and snapshot.snapshotId() != snapshot_id:
+            if snapshot.operation() != "replace":  # by upkeep: other files, the same rows
+                summary = snapshot.summary()
+                added, *removed = (int(summary.get(name) or 0) for name in _ROWS_ADDED_AND_REMOVED)
+                if sum(removed) > added:
+                    return None
+                sequence = snapshot.sequenceNumber()
+                added_files = snapshot.addedDataFiles(self._table.io())
+                files += [AddedFile(str(file.location()), sequence) for file in added_files]
+            parent = snapshot.parentId()
+            snapshot = None if parent is None else self._table.snapshot(parent)
+        return None if snapshot is None else files
 
     @property
     def uuid(self) -> str:
@@ -163,7 +208,7 @@ class IcebergTable:
         branch = _branch(run_id)
         changes = self._table.manageSnapshots()
         for name in list(self._table.refs()):
-            if name.startswith(_BRANCH_PREFIX):
+            if name.startswith(BRANCH_PREFIX):
                 changes.removeBranch(name)
         changes.createBranch(branch, self.snapshot_id)
         with _refused_to_rivals(self.name):
@@ -199,6 +244,11 @@ class IcebergTable:
             _commit_branch(transaction, branch, properties)
         self._written_branch = None
         self._table.refresh()
+
+    def record(self, properties: Mapping[str, str]) -> None:
+        """Set properties that no run depends on. Whatever somebody else commits meanwhile stays."""
+        with _refused_to_rivals(self.name):
+            _put(self._table.updateProperties(), properties)
 
     def evolve(self, columns: Iterable[ColumnDefinition], drop: Collection[str], properties: Mapping[str, str]) -> None:
         """Add columns or widen them, drop others, and set properties with that. Columns of neither stay."""
@@ -251,6 +301,9 @@ class Replacement:
         transaction = java.newTransaction()
         with _refused_to_rivals(self._table.name):
             _evolve(self._jvm, transaction, self._columns, self._drop)
+            if branch not in java.refs():
+                # The snapshot's totals count from what its branch held.
+                transaction.manageSnapshots().createBranch(branch, self._table.snapshot_id).commit()
             overwrite = transaction.newOverwrite().toBranch(branch)
             overwrite.overwriteByRowFilter(self._jvm.org.apache.iceberg.expressions.Expressions.alwaysTrue())
             _add_files(self._jvm, transaction.table(), overwrite.addFile, files)
@@ -286,7 +339,13 @@ def _java_class(error: Py4JJavaError) -> str:
 
 
 def _branch(run_id: str) -> str:
-    return f"{_BRANCH_PREFIX}{run_id}"
+    return f"{BRANCH_PREFIX}{run_id}"
+
+
+def _rows(snapshot: JavaObject) -> int | None:
+    """By its summary. A row is deleted by one entry of one delete file: merges do so, and upkeep takes what dangles."""
+    totals = [snapshot.summary().get(name) for name in ("total-records", "total-position-deletes")]
+    return None if None in totals else int(totals[0]) - int(totals[1])
 
 
 def _layout(jvm: JVMView, table: JavaObject) -> Layout:
@@ -356,7 +415,10 @@ def _add_files(
 
 
 def _set_properties(transaction: JavaObject, properties: Mapping[str, str]) -> None:
-    update = transaction.updateProperties()
+    _put(transaction.updateProperties(), properties)
+
+
+def _put(update: JavaObject, properties: Mapping[str, str]) -> None:
     for name, value in properties.items():
         update.set(name, value)
     update.commit()

@@ -6,7 +6,7 @@ own bookmark. A table that fails does not stop the others.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -23,12 +23,14 @@ from trackman.errors import RivalRunError, TableError
 from trackman.failures import FAILURES, reason_of
 from trackman.history import Histories
 from trackman.iceberg import IcebergCatalog, IcebergTable
+from trackman.judging import judge_row_count
 from trackman.lake_table import DEFINITION, LakeTable
 from trackman.metrics import Measure, nowhere
 from trackman.pending import NOTHING, Span, Summary, read_log, summarize
 from trackman.pii import contract_pepper
 from trackman.postgres import Server
 from trackman.quarantine import quarantine
+from trackman.references import Parent, in_order
 from trackman.reports import TableReport, by_table
 from trackman.source import Barrier, Source, source_server
 from trackman.source_tables import SourceTable
@@ -75,6 +77,8 @@ class Ingestion:
         self._pepper = contract_pepper(contract)
         self._histories = Histories(spark, contract, lake_database, run_id, checkpoint)
         self._copier = Copier(spark, contract, raw_database, lake_database, run_id, self._pepper, checkpoint)
+        self._complete: set[TableName] = set()
+        """Tables that this run brought to where it ends."""
 
     def run(self) -> list[TableReport]:
         """Bring the change log and the current tables up to the source's present; the reports tell what failed."""
@@ -151,6 +155,7 @@ class Ingestion:
             except FAILURES as error:
                 reports.append(TableReport(str(source_table.name), error=reason_of(error)))
         changes = read_log(self._spark.table(log.spark_name), self._contract.source)
+        opened = self._in_order_of_references(opened)
         spans = {table.definition.name: self._span(table, reached) for _, table in opened}
         # Of the others it is known that nothing happened to them.
         perhaps_behind = [
@@ -168,10 +173,19 @@ class Ingestion:
             except FAILURES as error:
                 report = TableReport(str(name), error=reason_of(error))
             reports.append(replace(report, seconds=time.monotonic() - started))
+            if report.frontier:
+                self._complete.add(name)
             print(f"{name}: {report.error or f'applied {report.read} changes'}", flush=True)
             if report.frontier and self._contract.options(name).history:
                 reports.append(self._follow_history(name, changes))
         return reports
+
+    def _in_order_of_references(
+        self, opened: Sequence[tuple[SourceTable, "_CurrentTable"]]
+    ) -> list[tuple[SourceTable, "_CurrentTable"]]:
+        by_name = {source_table.name: (source_table, table) for source_table, table in opened}
+        references = {name: self._contract.options(name).quality.references for name in by_name}
+        return [by_name[name] for name in in_order(list(by_name), references)]
 
     def _follow_history(self, name: TableName, changes: DataFrame) -> TableReport:
         """Of a table that was just published."""
@@ -201,8 +215,13 @@ class Ingestion:
     def _follow(
         self, table: "_CurrentTable", changes: DataFrame, summary: Summary, reached: Drained, barrier: Barrier
     ) -> TableReport:
-        merged = self._merge(table, self._span(table, reached).of(changes), summary)
-        name = table.definition.name
+        name, before = table.definition.name, table.iceberg.rows
+        parents, unjudged = self._parents(name) if summary.changes else ([], [])
+        merged = self._merge(table, self._span(table, reached).of(changes), summary, parents)
+        violations = dict(merged.violations)
+        quality = self._contract.options(name).quality
+        if summary.changes and quality.row_count:
+            violations |= judge_row_count(name, quality, table.iceberg.written_rows, before)
         quarantine(self._spark, self._raw_database, self._contract.source, name, merged.rejected, self._run_id)
         if merged.rejected:
             self._checkpoint(f"quarantined {name}")
@@ -217,7 +236,22 @@ class Ingestion:
             bytes=table.iceberg.added_bytes if summary.changes else 0,
             frontier=frontier,
             lag_seconds=frontier and round(time.monotonic() - self._barrier_set, 3),
+            violations=violations,
+            unjudged=tuple(unjudged),
         )
+
+    def _parents(self, name: TableName) -> tuple[list[Parent], list[str]]:
+        """What a table's references point to, and those that cannot be judged: a table that this run did not bring to
+        its end may lack a row only because it is behind."""
+        parents, unjudged = [], []
+        for rule in self._contract.options(name).quality.references:
+            other = TableName(*rule.table)
+            if other in self._complete:
+                parents.append(Parent(rule, self._spark.table(self._copier.find(other).spark_name)))
+            else:
+                unjudged.append(f"{rule.name}: {other} is not where this run ends")
+                print(f"{name}: {unjudged[-1]}", flush=True)
+        return parents, unjudged
 
     def _span(self, table: "_CurrentTable", reached: Drained) -> Span:
         return Span(table.definition.name, table.bookmark, reached.bookmark.position)
@@ -231,7 +265,7 @@ class Ingestion:
             self._checkpoint(f"definition followed {definition.name}")
         return _CurrentTable(standing.table, definition, standing.bookmark)
 
-    def _merge(self, table: "_CurrentTable", changes: DataFrame, summary: Summary) -> Merged:
+    def _merge(self, table: "_CurrentTable", changes: DataFrame, summary: Summary, parents: Sequence[Parent]) -> Merged:
         if not summary.changes:
             return Merged()
         branch = table.iceberg.branch(self._run_id)
@@ -244,6 +278,8 @@ class Ingestion:
             target,
             table.iceberg.layout.schema,
             self._contract.reject_limit,
+            self._contract.options(table.definition.name).quality.cells,
+            parents,
         )
         self._checkpoint(f"branch written {table.definition.name}")
         return merged

@@ -55,11 +55,11 @@ class LakeColumn:
 
 
 class Rejected(NamedTuple):
-    """A value that the lake's column has no place for."""
+    """A value that the lake's column has no place for, or that a rule of the contract keeps out of it."""
 
     column: str
-    value: str
-    """As the source has it."""
+    value: str | None
+    """As the source has it. None where a rule expected some."""
     reason: str
 
 
@@ -148,6 +148,8 @@ def describe(source: str, table: SourceTable, options: TableOptions) -> LakeTabl
         raise TableError(f"{table.name}: the contract drops {', '.join(dropped)}, which is part of the key: hash it")
     # The log does not carry generated columns.
     kept = [column for column in table.columns if options.pii.get(column.name) != "drop" and not column.is_generated]
+    if misfits := options.quality.misfits([column.name for column in kept], table.key):
+        raise TableError(f"{table.name}: the contract's {'; '.join(misfits)}: correct it")
     return LakeTable(
         source,
         table.name,

@@ -323,7 +323,9 @@ class _Maker:
             return "its definition changed"
         for name in self._versions:
             if not self._continues(name):
-                return f"{name} was copied anew"
+                used, version = made_from.tables[name], self._versions[name]
+                is_copy = (used.epoch, used.history) != (version.epoch, version.history)
+                return f"{name} was copied anew" if is_copy else f"the change log does not lead to {name}"
             summary = self._lake.summary(self._change(name))
             if summary.truncated_at:
                 return f"{name} was truncated"
@@ -335,7 +337,7 @@ class _Maker:
         """Whether the change log leads from the version of a table that the mart was made from to the present one."""
         used, version = self._made_from.tables[name], self._versions[name]
         same = (used.epoch, used.history) == (version.epoch, version.history)
-        return same and used.position <= version.position
+        return same and version.log_begins <= used.position <= version.position
 
     def _change(self, name: str) -> _Change:
         return _Change(name, self._made_from.tables[name].position)

@@ -1,13 +1,15 @@
-"""The quarantine, trackman_raw.quarantine: values of the sources that the lake's columns have no place for.
+"""The quarantine, trackman_raw.quarantine: values of the sources that the lake's columns have no place for, or that a
+rule of the contract sets aside.
 
 In the lake's table such a value is null, and the row is otherwise as the source has it: what is here says which nulls
 are none. Nothing has to be replayed from it: a row that is mended at the source comes with its change, and for a
 contract that gives its values a place the table is copied anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from pyspark.sql import SparkSession
 
@@ -24,7 +26,7 @@ COLUMNS = [
     ("table_name", "string", None),
     ("key", _KEY, "the row's key as text"),
     ("column_name", "string", None),
-    ("value", "string", "as the source has it"),
+    ("value", "string", "as the source has it; null where a rule expected a value"),
     ("reason", "string", "why it is not in the lake's table"),
     ("quarantined_at", "timestamp", "in UTC"),
     ("run_id", "string", "the run that found it first"),
@@ -39,12 +41,14 @@ class RejectedRow:
     values: tuple[Rejected, ...]
 
 
-def check_rejects(table: TableName, rows: int, limit: int) -> None:
-    """Refuses more rows than can be an exception."""
+def check_rejects(table: TableName, rows: int, limit: int, by_rules: Mapping[str, int] = MappingProxyType({})) -> None:
+    """Refuses more rows than can be an exception. `by_rules`: how many of them each rule sets aside."""
     if rows > limit:
+        told = "".join(f", {count} by {name}" for name, count in by_rules.items() if count)
         raise TableError(
-            f"{table}: {rows} rows have values that the lake has no place for, at most {limit} are set aside in a run "
-            "(rejectLimit of the contract): give the columns another type by the contract, or have them mended"
+            f"{table}: {rows} rows have values that the lake has no place for{told}, at most {limit} are set aside in "
+            "a run (rejectLimit of the contract): give the columns another type or rule by the contract, or have them "
+            "mended"
         )
 
 
@@ -64,7 +68,7 @@ def quarantine(
     view = f"quarantined_{run_id}"
     spark.createDataFrame(records, spark.table(target.spark_name).schema).createOrReplaceTempView(view)
     same = [name for name, *_ in COLUMNS if name not in ("key", "quarantined_at", "run_id")]
-    condition = " and ".join(f"t.{name} = s.{name}" for name in same)
+    condition = " and ".join(f"t.{name} <=> s.{name}" for name in same)
     spark.sql(
         f"merge into {target.spark_name} t using {view} s"
         f" on {condition} and map_entries(t.key) = map_entries(s.key) when not matched then insert *"

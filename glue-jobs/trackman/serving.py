@@ -1,85 +1,46 @@
-"""The stage serve of the job publish: changed rows of the lake's current tables and marts into dataengineering-db.
+"""The stage serve of the job publish: changed rows of the lake's tables into dataengineering-db.
 
 What changed of a current table is in the change log between two positions: the one that dataengineering-db holds and
-the one that the lake's table holds. A mart's position is its snapshot, and what changed is what two of them differ by,
-for it is small beside what it was made from. Rows
-go into staging tables by parallel tasks, then into the application's tables by one transaction that also moves the
-bookmarks: the application always sees one moment of the source.
+the one that the lake's table holds. The position of a mart or a feed is its snapshot. What changed of a mart is what
+two of them differ by, for it is small beside what it was made from; of a feed, what the files hold that were added
+between them. Rows go into staging tables by parallel tasks, then into the tables behind the application's views by one
+transaction that also moves the bookmarks: the application always sees one moment of the source.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import pg8000.native
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql.types import LongType, StructField, StructType
 
-from trackman.bookmark import EPOCH, FRONTIER, Bookmark
+from trackman.bookmark import Bookmark
 from trackman.change_log import TABLE as CHANGE_LOG
 from trackman.checkpoints import Checkpoint, no_checkpoint
 from trackman.column_types import postgres_type_of
-from trackman.contract import Contract
 from trackman.current import quote
+from trackman.data_files import read_batches
 from trackman.errors import RivalRunError
-from trackman.iceberg import CATALOG, IcebergCatalog, IcebergTable
+from trackman.file_merging import last_rows
+from trackman.iceberg import CATALOG, AddedFile
 from trackman.lsn import format_lsn, parse_lsn
-from trackman.marts import MADE_FROM, MadeFrom, Mart
 from trackman.pending import NOTHING, Span, read_log, summarize
-from trackman.postgres import Server, identifier, literal
+from trackman.postgres import Server, identifier
+from trackman.served import STAGING, ServedTable
+from trackman.serving_layout import follow_definition, follow_indexes
 from trackman.versions import TableVersion
 
-_APP, _STAGING = "app", "staging"
+LOCK_TIMEOUT = "30s"
+"""For how long a change of a table's definition waits for its readers: those that come meanwhile wait behind it."""
 _BOOKMARKS = identifier("trackman", "bookmark")
 # A column of staging tables: the line is a row of the lake, or else only the key of a row that may be gone.
 _IS_ROW = "trackman_is_row"
-
-
-@dataclass(frozen=True)
-class ServedColumn:
-    name: str
-    type: str
-    """Postgres's."""
-    comment: str | None
-
-
-@dataclass(frozen=True)
-class ServedTable:
-    """A table of the lake, as one commit left it, and what dataengineering-db has of it."""
-
-    name: str
-    """In the lake and in schema app."""
-    source: str
-    comment: str | None
-    key: tuple[str, ...]
-    columns: tuple[ServedColumn, ...]
-    iceberg: IcebergTable
-    snapshot_id: int
-    schema: pa.Schema
-    position: int
-    epoch: int
-    frontier: str
-    version: TableVersion | None
-    """Of a current table; None of a mart."""
-
-    @property
-    def bookmark_key(self) -> tuple[str, str]:
-        """Names the table's bookmark."""
-        return self.source, self.name
-
-    @property
-    def target(self) -> str:
-        return identifier(_APP, self.name)
-
-    @property
-    def staging(self) -> str:
-        return identifier(_STAGING, self.name)
-
-    def type_of(self, column: str) -> str:
-        return next(each.type for each in self.columns if each.name == column)
+# Of a file's rows: when they came into the table.
+_SEQUENCE = "trackman_sequence"
 
 
 @dataclass(frozen=True)
@@ -112,64 +73,8 @@ class ServingReport:
     upserted: int
     deleted: int
     frontier: str
-
-
-def served_tables(versions: Sequence[TableVersion], contracts: Sequence[Contract]) -> list[ServedTable]:
-    """The current tables that the contracts serve."""
-    by_source = {contract.source: contract for contract in contracts}
-    served = []
-    for version in versions:
-        definition = version.definition
-        contract = by_source.get(definition.source)
-        if contract is not None and contract.serves(definition.name):
-            columns = (ServedColumn(each.name, each.serving_type, each.comment) for each in definition.columns)
-            served.append(
-                ServedTable(
-                    version.name,
-                    definition.source,
-                    definition.comment,
-                    definition.key,
-                    tuple(columns),
-                    version.iceberg,
-                    version.snapshot_id,
-                    version.schema,
-                    version.position,
-                    version.epoch,
-                    version.frontier,
-                    version,
-                )
-            )
-    return served
-
-
-def served_marts(
-    catalog: IcebergCatalog, marts: Sequence[Mart], versions: Sequence[TableVersion], marts_database: str
-) -> list[ServedTable]:
-    """The marts that are there, but for those whose name a current table has."""
-    taken = {version.name for version in versions}
-    served = []
-    for mart in marts:
-        iceberg = None if mart.name in taken else catalog.find(marts_database, mart.name)
-        # One whose definition changed and that could not be made anew stays as it was served.
-        if iceberg is not None and MadeFrom.from_json(iceberg.properties[MADE_FROM]).definition == mart.hash:
-            columns = (ServedColumn(each.name, each.serving_type, each.comment) for each in mart.columns)
-            served.append(
-                ServedTable(
-                    mart.name,
-                    marts_database,
-                    mart.description,
-                    mart.key,
-                    tuple(columns),
-                    iceberg,
-                    iceberg.snapshot_id,
-                    iceberg.layout.schema,
-                    iceberg.snapshot_id,
-                    int(iceberg.properties[EPOCH]),
-                    iceberg.properties[FRONTIER],
-                    None,
-                )
-            )
-    return served
+    problem: str | None = None
+    """What of the contract could not be followed, while the rows were."""
 
 
 def serve(
@@ -193,13 +98,16 @@ def serve(
             _stage(connection, server, load)
         checkpoint("staged")
         connection.run("begin")
+        connection.run(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
         reports = [_apply(connection, load) for load in loads]
+        # Last, for who reads a table waits from when an index of it is dropped.
+        problems = [follow_indexes(connection, load.table) for load in loads]
         checkpoint("applied")
         connection.run("commit")
         checkpoint("committed")
         for load in loads:
             connection.run(f"drop table if exists {load.table.staging}")
-        return reports
+        return [replace(report, problem="; ".join(of) or None) for report, of in zip(reports, problems, strict=True)]
 
 
 def _lock(connection: pg8000.native.Connection) -> None:
@@ -244,14 +152,18 @@ def _plan(
             elif summary.changes:
                 rows = _changed_rows(spark, table.version, spans[table.name].of(changes))
             yield Load(table, held.get(table.bookmark_key), is_whole, rows)
-    for mart in tables:
-        if mart.version is None:
-            yield _plan_mart(spark, mart, held.get(mart.bookmark_key))
+    for table in tables:
+        if table.version is None:
+            plan = _plan_feed if table.is_feed else _plan_mart
+            yield plan(spark, table, held.get(table.bookmark_key))
 
 
 def _continues(held: Held | None, table: ServedTable) -> bool:
-    """Whether the change log leads from what is held to the table. It does not across a new copy of the table."""
-    return held is not None and held.epoch == table.epoch and held.position <= table.position
+    """Whether the change log leads from what is held to the table. It does not across a new copy of the table, nor from
+    what is older than the log, such as a database that was restored."""
+    return (
+        held is not None and held.epoch == table.epoch and table.version.log_begins <= held.position <= table.position
+    )
 
 
 def _plan_mart(spark: SparkSession, mart: ServedTable, held: Held | None) -> Load:
@@ -264,6 +176,42 @@ def _plan_mart(spark: SparkSession, mart: ServedTable, held: Held | None) -> Loa
     changed = after.exceptAll(before).withColumn(_IS_ROW, F.lit(True))
     gone = before.select(key).join(after.select(key), list(mart.key), "left_anti").withColumn(_IS_ROW, F.lit(False))
     return Load(mart, held, is_whole=False, rows=changed.unionByName(gone, allowMissingColumns=True))
+
+
+def _plan_feed(spark: SparkSession, feed: ServedTable, held: Held | None) -> Load:
+    files = feed.iceberg.files_added_since(held.position) if held and held.epoch == feed.epoch else None
+    if files is None:
+        # Of a feed that got its key late, older rows may share one.
+        rows = spark.read.option("snapshot-id", feed.snapshot_id).table(feed.iceberg.spark_name)
+        whole = last_rows(rows, feed.key).select(*map(quote, feed.schema.names)).withColumn(_IS_ROW, F.lit(True))
+        return Load(feed, held, is_whole=True, rows=whole)
+    return Load(feed, held, is_whole=False, rows=_added_rows(spark, feed, files) if files else None)
+
+
+def _added_rows(spark: SparkSession, feed: ServedTable, files: Sequence[AddedFile]) -> DataFrame:
+    """Of each key in the files, the row that came last, which is the table's: no commit writes two of a key."""
+    schema = feed.schema
+    fields = spark.table(feed.iceberg.spark_name).schema
+    read_schema = StructType([*(fields[name] for name in schema.names), StructField(_SEQUENCE, LongType())])
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for file in (file for batch in batches for file in batch.to_pylist()):
+            for rows in read_batches(file["location"]):
+                present = set(rows.schema.names)  # without columns that are younger than the file
+                columns = {
+                    field.name: rows[field.name].cast(field.type) if field.name in present
+                    else pa.nulls(rows.num_rows, field.type)
+                    for field in schema
+                }  # fmt: skip
+                columns[_SEQUENCE] = pa.repeat(pa.scalar(file["sequence"], pa.int64()), rows.num_rows)
+                yield pa.RecordBatch.from_pydict(columns)
+
+    locations = spark.createDataFrame(
+        spark.sparkContext.parallelize([tuple(file) for file in files], len(files)), "location string, sequence long"
+    )
+    latest_first = Window.partitionBy(*map(quote, feed.key)).orderBy(F.desc(_SEQUENCE))
+    rows = locations.mapInArrow(read, read_schema).withColumn("place", F.row_number().over(latest_first))
+    return rows.where("place = 1").drop("place", _SEQUENCE).withColumn(_IS_ROW, F.lit(True))
 
 
 def _rows(spark: SparkSession, table: ServedTable, snapshot_id: int) -> DataFrame:
@@ -299,7 +247,7 @@ def _stage(connection: pg8000.native.Connection, server: Server, load: Load) -> 
         if first is not None:
             reader = pa.RecordBatchReader.from_batches(first.schema, chain([first], batches))
             with server.connect_arrow() as destination, destination.cursor() as cursor:
-                cursor.adbc_ingest(name, reader, mode="append", db_schema_name=_STAGING)
+                cursor.adbc_ingest(name, reader, mode="append", db_schema_name=STAGING)
                 destination.commit()
         yield from ()
 
@@ -309,83 +257,14 @@ def _stage(connection: pg8000.native.Connection, server: Server, load: Load) -> 
 def _apply(connection: pg8000.native.Connection, load: Load) -> ServingReport:
     """Bring the application's table and its bookmark to the load's, as part of a transaction."""
     table, deleted, upserted = load.table, 0, 0
-    _follow_definition(connection, load)
+    gone = follow_definition(connection, table, load.is_whole)
     if load.rows is not None:
         connection.run(_delete_statement(load))
         deleted = connection.row_count
-        connection.run(_upsert_statement(table))
+        connection.run(_upsert_statement(table, gone))
         upserted = connection.row_count
     _move_bookmark(connection, load)
     return ServingReport(table.name, load.is_whole, upserted, deleted, table.frontier)
-
-
-def _follow_definition(connection: pg8000.native.Connection, load: Load) -> None:
-    """Create the application's table, or bring its columns and key to the lake's. The loader's tables may be read by
-    the application's role by default (see the job migrate)."""
-    table = load.table
-    present = dict(connection.run(_PRESENT_COLUMNS, schema=_APP, name=table.name))
-    missing = [column for column in table.columns if column.name not in present]
-    if not present:
-        columns = ", ".join(map(_column_definition, table.columns))
-        connection.run(f"create table {table.target} ({columns}, {_primary_key(table)})")
-        if table.comment:
-            connection.run(f"comment on table {table.target} is {literal(table.comment)}")
-    else:
-        changed = [each for each in table.columns if present.get(each.name, each.type) != each.type]
-        changes = [f"add column {_column_definition(column)}" for column in missing]
-        if load.is_whole:
-            changes += _redefine(connection, table, changed, present)
-        else:
-            changes += [f"alter column {identifier(each.name)} type {each.type}" for each in changed]
-        if changes:
-            connection.run(f"alter table {table.target} {', '.join(changes)}")
-    for column in missing:
-        if column.comment:
-            name = identifier(_APP, table.name, column.name)
-            connection.run(f"comment on column {name} is {literal(column.comment)}")
-
-
-# Of a table: its columns and their types.
-_PRESENT_COLUMNS = """
-select a.attname, format_type(a.atttypid, a.atttypmod)
-from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = :schema and c.relname = :name and a.attnum > 0 and not a.attisdropped
-"""
-_PRESENT_KEY = """
-select k.conname, array(select a.attname from unnest(k.conkey) with ordinality as c (number, place)
-                        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = c.number order by c.place)
-from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
-where k.contype = 'p' and n.nspname = :schema and c.relname = :name
-"""
-
-
-def _redefine(
-    connection: pg8000.native.Connection, table: ServedTable, changed: Sequence[ServedColumn], present: Collection[str]
-) -> list[str]:
-    """What makes another table of one all of whose rows are about to come: it is emptied, unless it is as it has to be.
-
-    Columns that the lake's table has no more stay, without the values that they had.
-    """
-    [[constraint, key]] = connection.run(_PRESENT_KEY, schema=_APP, name=table.name)
-    gone = set(present) - {column.name for column in table.columns}
-    if not changed and not gone and tuple(key) == table.key:
-        return []
-    connection.run(f"truncate {table.target}")
-    changes = []
-    if changed or tuple(key) != table.key:
-        changes = [f"drop constraint {identifier(constraint)}", f"add {_primary_key(table)}"]
-        changes += [f"alter column {identifier(name)} drop not null" for name in key if name not in table.key]
-    return changes + [
-        f"alter column {identifier(each.name)} type {each.type} using null::{each.type}" for each in changed
-    ]
-
-
-def _primary_key(table: ServedTable) -> str:
-    return f"primary key ({', '.join(map(identifier, table.key))})"
-
-
-def _column_definition(column: ServedColumn) -> str:
-    return f"{identifier(column.name)} {column.type}"
 
 
 def _delete_statement(load: Load) -> str:
@@ -404,17 +283,20 @@ def _delete_statement(load: Load) -> str:
     return f"delete from {table.target} t using {staged} and {is_gone}"
 
 
-def _upsert_statement(table: ServedTable) -> str:
+def _upsert_statement(table: ServedTable, gone: Sequence[str]) -> str:
+    """`gone` columns are in the application's table alone: a row that comes has no value of them."""
     names = [identifier(column.name) for column in table.columns]
     # A timestamp of the lake is in UTC, as is the session, by which a cast to timestamptz goes.
     values = [f"s.{identifier(column.name)}::{column.type}" for column in table.columns]
     others = [identifier(column.name) for column in table.columns if column.name not in table.key]
-    assignments = ", ".join(f"{name} = excluded.{name}" for name in others)
+    assignments = ", ".join(
+        [*(f"{name} = excluded.{name}" for name in others), *(f"{identifier(name)} = null" for name in gone)]
+    )
     return (
         f"insert into {table.target} ({', '.join(names)})"
         f" select {', '.join(values)} from {table.staging} s where s.{_IS_ROW}"
         f" on conflict ({', '.join(map(identifier, table.key))})"
-        f" do {f'update set {assignments}' if others else 'nothing'}"
+        f" do {f'update set {assignments}' if assignments else 'nothing'}"
     )
 
 

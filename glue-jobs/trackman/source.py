@@ -176,8 +176,11 @@ class Source:
                 f"{publication} and adds it again without"
             )
         if not table.readable:
-            role = self._connection.user.decode()
-            return f"{name}: may not be read: its owner runs GRANT SELECT ON {qualified} TO {role}"
+            partitions = ", and on each of its partitions" if table.is_partitioned else ""
+            return (
+                f"{name}: may not be read: its owner runs GRANT SELECT ON {qualified} TO "
+                f"{identifier(self._connection.user.decode())}{partitions}"
+            )
         if table.replica_identity == "n":
             return (
                 f"{name}: has REPLICA IDENTITY NOTHING: its owner runs ALTER TABLE {qualified} REPLICA IDENTITY DEFAULT"

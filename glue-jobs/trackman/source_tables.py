@@ -45,7 +45,7 @@ class SourceTable:
     key: tuple[str, ...]
     """The columns that name a row: of the primary key, or of the index that is the replica identity."""
     readable: bool
-    """The connected role may select from it."""
+    """The connected role may select from it, and from each of its partitions."""
     columns: tuple[SourceColumn, ...]
     leaves: tuple[Leaf, ...]
 
@@ -90,6 +90,7 @@ select c.oid, n.nspname, c.relname, obj_description(c.oid, 'pg_class'), c.relkin
                and case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end
              order by k.place),
        has_table_privilege(c.oid, 'select')
+       and not exists (select from pg_partition_tree(c.oid) where not has_table_privilege(relid, 'select'))
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any(:names)

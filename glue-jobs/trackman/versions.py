@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
-from trackman.bookmark import EPOCH, FRONTIER, Bookmark, bookmark_property
+from trackman.bookmark import EPOCH, FRONTIER, Bookmark, bookmark_property, log_begins
 from trackman.current import convert_struct, quote
 from trackman.iceberg import IcebergCatalog, IcebergTable
 from trackman.lake_table import DEFINITION, LakeTable
@@ -29,6 +29,8 @@ class TableVersion:
     position: int
     epoch: int
     frontier: str
+    log_begins: int
+    """From which position on the change log leads to it."""
 
     def rows(self, spark: SparkSession, snapshot_id: int | None = None) -> DataFrame:
         """The rows of this version, or of an earlier one of the same epoch. A column that is younger than the snapshot
@@ -82,6 +84,7 @@ def current_versions(catalog: IcebergCatalog, lake_database: str) -> list[TableV
                 bookmark.position,
                 int(properties[EPOCH]),
                 properties[FRONTIER],
+                log_begins(properties, bookmark.history),
             )
         )
     return versions

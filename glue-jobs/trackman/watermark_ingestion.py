@@ -26,7 +26,7 @@ from trackman.ingestion import Ingestion
 from trackman.lake_table import describe
 from trackman.postgres import Server
 from trackman.reports import TableReport, by_table
-from trackman.snapshot import exported_snapshot, range_queries
+from trackman.snapshot import exported_snapshot, rows_by_range
 from trackman.source import Barrier, source_server
 from trackman.source_tables import SourceTable
 from trackman.watermark_reading import Reading, Stamp, log_differences, log_range, range_query
@@ -185,9 +185,12 @@ class WatermarkIngestion(Ingestion):
         stamp: Stamp,
         log: IcebergTable,
     ) -> list[DataFile]:
-        queries = range_queries(connection, reading.table.oid, reading.select, is_alive)
+        at_once = self._spark.sparkContext.defaultParallelism
+        ranges = rows_by_range(connection, reading.table.oid, at_once, is_alive)
+        queries = [f"select {reading.select} {rows}" for rows in ranges]
+        rules = self._contract.options(reading.table.name).quality.cells
         limit = self._contract.reject_limit
-        return log_differences(self._spark, reading, queries, current, stamp, log.layout, limit)
+        return log_differences(self._spark, reading, queries, current, stamp, log.layout, limit, rules)
 
     def _publish_log(
         self, log: IcebergTable, start: Bookmark, marks: Watermarks, activity: Activity, read: "_Read"

@@ -21,6 +21,7 @@ from trackman.iceberg import IcebergTable
 from trackman.lake_table import LakeColumn, LakeTable
 from trackman.pii import hash_texts
 from trackman.postgres import Server, identifier, literal
+from trackman.quality import CellRule
 from trackman.snapshot import read_in_snapshot, text_expression
 from trackman.source_tables import SourceTable
 
@@ -148,10 +149,12 @@ def log_differences(
     stamp: Stamp,
     layout: Layout,
     reject_limit: int,
+    rules: Sequence[CellRule],
 ) -> list[DataFile]:
     """Write what makes the lake's current table the same as the source as files of the change log.
 
-    `queries` read all of the source's rows that are not deleted, range by range.
+    `queries` read all of the source's rows that are not deleted, range by range. Values that `rules` set aside are null
+    in the lake: to it they are no difference.
     """
     table = reading.table
 
@@ -173,7 +176,7 @@ def log_differences(
         "after",
     )
     lake = spark.table(current.spark_name)
-    here = typed(as_lives, table, lake.schema, current.layout.schema, reject_limit, keep=("after",))
+    here = typed(as_lives, table, lake.schema, current.layout.schema, reject_limit, rules, keep=("after",))
     there = lake.select(_struct(table.key).alias("key"), _struct(names).alias("row"))
     both = here.join(there, F.col("origin") == F.col("key"), "full")
     differing = both.where(~F.col("values").eqNullSafe(F.col("row")))

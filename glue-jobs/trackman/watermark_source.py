@@ -121,7 +121,11 @@ class WatermarkSource:
     def _table_refusal(self, table: SourceTable) -> str | None:
         name = table.name
         if not table.readable:
-            return f"{name}: may not be read: its owner runs GRANT SELECT ON {identifier(*name)} TO {self._role}"
+            partitions = ", and on each of its partitions" if table.is_partitioned else ""
+            return (
+                f"{name}: may not be read: its owner runs GRANT SELECT ON {identifier(*name)} TO "
+                f"{identifier(self._role)}{partitions}"
+            )
         if not table.key:
             return f"{name}: has no primary key (that is not deferrable): its owner adds one"
         for column in (_column(table, key) for key in table.key):

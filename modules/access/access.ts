@@ -5,7 +5,7 @@ import { IamRolePolicy } from '@cdktf/provider-aws/lib/iam-role-policy';
 import { IamRolePolicyAttachment } from '@cdktf/provider-aws/lib/iam-role-policy-attachment';
 import type { Construct } from 'constructs';
 import type { Environment } from '../../envs/environment';
-import { resolveContracts, withDatabases } from '../../sources/contract';
+import { resolveContracts, withDatabases, type SourceContract } from '../../sources/contract';
 import * as naming from '../naming';
 import { names, OIDC_ISSUER } from '../naming';
 import { allow, limitedPolicy, policyDocument, type Statement } from '../policy';
@@ -22,7 +22,8 @@ const AUDIENCE = 'sts.amazonaws.com';
 export class Access extends EnvironmentStack {
   private readonly provider: IamOpenidConnectProvider;
 
-  constructor(scope: Construct, environment: Environment) {
+  /** @param sources contracts with the sources. @default those of sources/ */
+  constructor(scope: Construct, environment: Environment, sources?: readonly SourceContract[]) {
     super(scope, environment, {
       name: naming.accessStackName(environment),
       stateKey: naming.accessStateKey(environment),
@@ -38,7 +39,7 @@ export class Access extends EnvironmentStack {
     });
     const allAreas = areas(
       environment,
-      withDatabases(resolveContracts(environment)).map(({ connection }) => connection.glueConnection),
+      withDatabases(resolveContracts(environment, sources)).map(({ connection }) => connection.glueConnection),
     );
     this.addPlanRole(environment, allAreas);
     this.addApplyRole(environment, allAreas);

@@ -158,7 +158,7 @@ function definitions(props: PipelineProps): Record<Job, Definition> {
     },
     maintain: {
       description:
-        'Compacts the tables of lake and marts, expires their old snapshots and removes what belongs to none',
+        'Removes what is older than it is kept; compacts tables, expires snapshots, removes what belongs to none',
       engine: spark,
       connections: [],
       budgetMinutes: MAINTAIN_BUDGET_MINUTES,
@@ -166,6 +166,7 @@ function definitions(props: PipelineProps): Record<Job, Definition> {
       arguments: {
         ...common,
         '--marts-database': names.databases.marts,
+        '--serving-frontiers': `${props.lakeUri}${names.prefixes.frontiers}${names.serving.identifier}.json`,
         '--snapshot-days': String(props.snapshotDays),
       },
     },

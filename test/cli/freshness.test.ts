@@ -1,3 +1,4 @@
+import { renderBookmarks } from '../../cli/status/bookmarks';
 import { aheadOfChangeLog, lakeFreshness, type Bookmark } from '../../cli/status/freshness';
 
 const dev = { latency: { promiseMinutes: 60 } } as Parameters<typeof lakeFreshness>[0];
@@ -8,7 +9,8 @@ function bookmark(table: string, frontier: string | null): Bookmark {
 }
 
 function at(table: string, history: number, position: string, frontier: string | null = null): Bookmark {
-  return { table, source: 'trackman-backend', history, position, isCatchingUp: false, committedAt: null, frontier };
+  const source = 'trackman-backend';
+  return { target: 'lake', table, source, history, position, isCatchingUp: false, committedAt: null, frontier };
 }
 
 test('the lake is as fresh as the table that is furthest behind, whatever the time zone it was written in', () => {
@@ -51,4 +53,36 @@ test('no table may be ahead of the change log that it is made from', () => {
   const ahead = [at('ahead', 1, '1/A0000001'), at('of the future', 2, '0/1')];
   expect(aheadOfChangeLog([log, ...behind, ...ahead])).toEqual(ahead);
   expect(aheadOfChangeLog(behind)).toEqual(behind); // there is no change log
+});
+
+describe('what dataengineering-db holds', () => {
+  const served = (table: string, values: Partial<Bookmark>): Bookmark => ({
+    ...bookmark(table, '2026-03-01T10:00:00Z'),
+    target: 'dataengineering-db',
+    ...values,
+  });
+  const log = at('changes', 1, '1/A0000000');
+
+  test('is no part of how fresh the lake is', () => {
+    const bookmarks = [bookmark('shots', '2026-03-01T11:59:00Z'), served('shots', {})];
+    expect(lakeFreshness(dev, bookmarks, now)).toMatchObject({ secondsBehind: 60 });
+  });
+
+  test('is ahead of the change log only where it follows it', () => {
+    const ahead = served('shots', { history: 1, position: '1/A0000001' });
+    const mart = served('player_clubs', { history: null, source: 'trackman_marts', position: '7304523429854928523' });
+    expect(aheadOfChangeLog([log, ahead, mart])).toEqual([ahead]);
+  });
+
+  test('is shown beside the lake', () => {
+    const text = renderBookmarks([
+      log,
+      bookmark('shots', '2026-03-01T11:59:00Z'),
+      served('bay_telemetry', { source: 'bay-telemetry', history: null, position: '7304523429854928523' }),
+    ]);
+    expect(text).toMatch(/lake +changes +trackman-backend +1 +1\/A0000000/);
+    expect(text).toMatch(
+      /dataengineering-db +bay_telemetry +bay-telemetry +snapshot 7304523429854928523 +2026-03-01 10:00:00/,
+    );
+  });
 });

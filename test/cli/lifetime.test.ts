@@ -6,17 +6,22 @@ const dev = environments[0]!;
 
 jest.mock('../../cli/local/session', () => ({ forgetSession: () => undefined, exportLines: () => '' }));
 
-/** What became of an emulator while `work` ran, with its keeping asked for. */
-async function fate(work: () => Promise<void>): Promise<{ fate: string[]; error: unknown }> {
+/** What became of an emulator while `work` ran, and when what comes afterwards did. */
+async function fate(work: () => Promise<void>, keep = true): Promise<{ fate: string[]; error: unknown }> {
   const fate: string[] = [];
   const emulator = {
     keep: () => Promise.resolve(fate.push('kept')),
     stop: () => Promise.resolve(fate.push('stopped')),
   } as unknown as EmulatorProcess;
-  const error: unknown = await withEmulator(true, dev, async (own) => {
-    own(emulator);
-    await work();
-  }).catch((thrown: unknown) => thrown);
+  const error: unknown = await withEmulator(
+    keep,
+    dev,
+    async (own) => {
+      own(emulator);
+      await work();
+    },
+    () => Promise.resolve(void fate.push('afterwards')),
+  ).catch((thrown: unknown) => thrown);
   return { fate, error };
 }
 
@@ -26,5 +31,9 @@ test('an emulator that is to be kept goes on running when the work is done', asy
 
 test('it is stopped when the work fails, whose error is told', async () => {
   const failure = new Error('apply failed');
-  expect(await fate(() => Promise.reject(failure))).toEqual({ fate: ['stopped'], error: failure });
+  expect(await fate(() => Promise.reject(failure))).toEqual({ fate: ['stopped', 'afterwards'], error: failure });
+});
+
+test('what comes afterwards comes once it was stopped', async () => {
+  expect(await fate(() => Promise.resolve(), false)).toEqual({ fate: ['stopped', 'afterwards'], error: undefined });
 });

@@ -19,6 +19,12 @@ test.each([
   [['source', 'resnapshot', 'dev', 'trackman-backend', 'public.shots', '--all'], 'expected either tables'],
   [['source', 'resnapshot', 'dev', 'trackman-backend', 'shots'], 'expected schema.table, such as public.shots'],
   [['source', 'resnapshot', 'dev', 'elsewhere', '--all'], 'expected one of trackman-backend'],
+  [['erase', 'dev', 'trackman-backend', 'public.players'], "missing required argument 'key'"],
+  [['erase', 'dev', 'trackman-backend', 'players', '7'], 'expected schema.table, such as public.shots'],
+  [['erase', 'dev', 'bay-telemetry', 'public.players', '7'], 'expected one of trackman-backend'],
+  [['source', 'init', 'mysql://me:canary@db/shop'], "the source's URL cannot be used: it begins with mysql://"],
+  [['source', 'init', 'postgresql://me@127.0.0.1/shop', '--name', 'A B'], 'expected 2 to 63 lower-case letters'],
+  [['local', 'start', '--shots', '2000', '--source', 'postgresql://me@127.0.0.1/shop'], 'cannot be used with option'],
   [['preflight', 'dev', '--force'], "unknown option '--force'"],
   [['local', 'up', '--shots', '5'], "'5' is not a whole number from 1,000 to 100,000,000."],
 ])('%j is bad input: exit code 2, named on stderr, nothing on stdout', (argv, complaint) => {

@@ -18,6 +18,7 @@ LOG_CONTRACT: dict[str, Any] = {
     "walBytesPerStep": 1 << 30,
     "inlineSnapshotBytes": 1 << 30,
     "rejectLimit": 3,
+    "retention": {"changeDays": 30, "quarantineDays": 60},
     "include": ["public.*"],
     "exclude": [],
     "tables": {},

@@ -180,6 +180,9 @@ test('maintain writes raw, lake and marts, and reads no secret', () => {
     'arn:aws:s3:::trackman-lake-dev-111111111111/lake/*',
     'arn:aws:s3:::trackman-lake-dev-111111111111/marts/*',
   ]);
+  expect(resourcesOf('trackman-maintain', 's3:GetObject')).toContain(
+    'arn:aws:s3:::trackman-lake-dev-111111111111/_trackman/frontiers/*',
+  );
   expect(actionsOn('trackman-maintain', ':secretsmanager:')).toEqual([]);
   expect(actionsOn('trackman-maintain', 'trackman_backend')).toEqual([]);
 });
@@ -216,7 +219,10 @@ test('listing is allowed to who needs it only, below prefixes', () => {
   expect(listing('trackman-publish')).toEqual([jobs]);
   expect(listing('trackman-maintain')).toEqual([
     jobs,
-    [['arn:aws:s3:::trackman-lake-dev-111111111111'], { StringLike: { 's3:prefix': ['raw/*', 'lake/*', 'marts/*'] } }],
+    [
+      ['arn:aws:s3:::trackman-lake-dev-111111111111'],
+      { StringLike: { 's3:prefix': ['raw/*', 'lake/*', 'marts/*', '_trackman/frontiers/*'] } },
+    ],
   ]);
 });
 

@@ -205,6 +205,7 @@ test('maintain starts once a day, outside of any workflow', () => {
   });
   expect(platform.one('aws_glue_trigger', 'maintain-schedule')).not.toHaveProperty('workflow_name');
   expect(argumentsOf('maintain')['--snapshot-days']).toBe('7');
+  expect(argumentsOf('maintain')['--serving-frontiers']).toMatch(/\/_trackman\/frontiers\/dataengineering-db\.json$/);
 });
 
 test.each([

@@ -154,7 +154,7 @@ describe('a crawler', () => {
 
   test('without a source or folder is refused', () => {
     expect(() => crawl([])).toThrow(
-      'targets of crawler c is []: expected at least one source or folder; add a contract to sources/index.ts',
+      'targets of crawler c is []: expected at least one source or folder; add a contract to sources/',
     );
   });
 

@@ -7,6 +7,7 @@ const dev = { name: 'dev' };
 
 /** The contract with some values replaced, as somebody who is not held by types might write them. */
 const contract = (values: object): SourceContract => ({ ...trackmanBackend, ...values });
+const indexed = (indexes: object) => ({ serving: { include: ['public.*'], exclude: [], indexes } });
 const feed = (values: object): SourceContract => ({ ...bayTelemetry, ...values });
 const resolve = (...contracts: SourceContract[]) => resolveContracts(dev, contracts);
 
@@ -28,13 +29,14 @@ test('a contract is resolved to what the jobs read', () => {
       walBytesPerStep: 1_073_741_824,
       inlineSnapshotBytes: 1_073_741_824,
       rejectLimit: 100,
+      retention: { changeDays: 90, quarantineDays: 365 },
       include: ['public.*'],
       exclude: [],
       tables: {
         'public.players': { pii: { name: 'hash', email: 'drop' }, history: true },
-        'public.shots': { partitionBy: ['month(hit_at)'] },
+        'public.shots': trackmanBackend.tables['public.shots'],
       },
-      serving: { include: ['public.*'], exclude: [] },
+      serving: trackmanBackend.serving,
     },
   ]);
 });
@@ -89,6 +91,11 @@ test.each([
     'walBytesPerStep of source trackman-backend is 1000: expected a whole number of bytes of at least 1,048,576',
   ],
   [
+    { retention: { changeDays: 0, quarantineDays: 365 } },
+    'retention.changeDays of source trackman-backend is 0: expected a whole number of days from 1 to 3,650',
+  ],
+  [{ retention: { changeDays: 30 } }, 'retention.quarantineDays of source trackman-backend is'],
+  [
     { tables: { shots: {} } },
     'tables.shots of source trackman-backend is "shots": expected a table such as public.shots',
   ],
@@ -112,9 +119,29 @@ test.each([
     { tables: { 'public.shots': { decimals: { carry: [4, 6] } } } },
     'tables.public.shots.decimals.carry of source trackman-backend is [4,6]: expected a scale that is not above the precision',
   ],
+  [
+    indexed({ 'radar.shots': [['id']] }),
+    'serving.indexes.radar.shots of source trackman-backend is [["id"]]: expected no indexes, or a table that is followed',
+  ],
+  [
+    { ...indexed({ 'public.bays': [['id']] }), exclude: ['public.bays'] },
+    'serving.indexes.public.bays of source trackman-backend is [["id"]]: expected no indexes, or a table that is',
+  ],
+  [
+    indexed({ 'public.players': [['handicap'], ['handicap', 'email']] }),
+    'serving.indexes.public.players.1 of source trackman-backend is ["handicap","email"]: expected columns that are kept',
+  ],
+  [
+    indexed({ 'public.shots': [['club'], ['carry'], ['club']] }),
+    'serving.indexes.public.shots.2 of source trackman-backend is ["club"]: expected columns that are kept, each once, and',
+  ],
+  [indexed({ 'public.shots': [[]] }), 'serving.indexes.public.shots.0 of source trackman-backend is []: expected at'],
 ])('%j is refused', (values, message) => {
   expect(() => resolve(contract(values))).toThrow(message);
 });
+
+const action = 'warn';
+const ofMembers = { rule: 'reference', column: 'member_id', table: 'membership.members', to: 'id', action };
 
 test('a contract of watermarks is shipped as it is, with the names of its environment', () => {
   const { name, ownerFolder, ...values } = clubMemberships;
@@ -147,6 +174,22 @@ test.each([
   ],
   [{ slot: 'trackman' }, 'slot of source club-memberships is "trackman": expected no value of this name'],
   [
+    { serving: { include: ['membership.*'], exclude: [], indexes: { 'public.members': [['id']] } } },
+    'serving.indexes.public.members of source club-memberships is [["id"]]: expected no indexes, or a table that is',
+  ],
+  [
+    {
+      tables: {
+        'membership.members': { pii: { name: 'drop' }, quality: [{ rule: 'notNull', column: 'name', action }] },
+      },
+    },
+    'quality.0.column of source club-memberships is "name": expected a column that is kept',
+  ],
+  [
+    { tables: { 'membership.visits': { quality: [ofMembers] } } },
+    'tables.membership.visits.quality.0.rule of source club-memberships is "reference": expected another kind',
+  ],
+  [
     { tables: { 'membership.members': { softDelete: 'updated_at' } } },
     'tables.membership.members.softDelete of source club-memberships is "updated_at": ' +
       'expected another column than the watermark',
@@ -163,6 +206,115 @@ test('a soft delete is of watermarks only: a log tells of rows that are removed'
   expect(() => resolve(contract({ tables: { 'public.players': { softDelete: 'gone' } } }))).toThrow(
     'tables.public.players.softDelete of source trackman-backend is "gone": expected no value of this name',
   );
+});
+
+const quality = (...rules: object[]) => ({ tables: { 'public.shots': { quality: rules } } });
+const ofBays = { rule: 'reference', column: 'bay_id', table: 'public.bays', to: 'id', action };
+
+test('rules on quality are shipped as they are', () => {
+  const rules = [
+    { rule: 'notNull', column: 'club', action: 'quarantine' },
+    { rule: 'range', column: 'hit_at', min: '2015-01-01', max: '2099-12-31T23:59:59', action },
+    { rule: 'range', column: 'carry', max: 400.5, action: 'fail' },
+    { rule: 'allowed', column: 'shot_number', values: [1, 2], action },
+    ofBays,
+    { rule: 'rowCount', min: 1, max: 10, maxLoss: 0.2, maxGrowth: 3, action: 'fail' },
+  ];
+  const [resolved] = inMode('log', resolve(contract(quality(...rules))));
+  expect(resolved!.tables['public.shots']!.quality).toEqual(rules);
+});
+
+test.each([
+  [quality(), '.quality of source trackman-backend is []: expected at least one rule'],
+  [
+    quality({ rule: 'unique', column: 'id', action }),
+    '.quality.0.rule of source trackman-backend is "unique": expected notNull, range',
+  ],
+  [
+    quality({ rule: 'notNull', column: 'club', action: 'drop' }),
+    '.0.action of source trackman-backend is "drop": expected warn, quar',
+  ],
+  [quality({ rule: 'range', column: 'carry', action }), 'expected min, max or both'],
+  [
+    quality({ rule: 'range', column: 'carry', min: 2, max: 1, action }),
+    '.0.max of source trackman-backend is 1: expected at least min, which is 2',
+  ],
+  [
+    quality({ rule: 'range', column: 'carry', min: 2, max: '2026-01-01', action }),
+    'is "2026-01-01": expected of the kind that min is',
+  ],
+  [
+    quality({ rule: 'range', column: 'hit_at', min: '2026-13-01', action }),
+    '.0.min of source trackman-backend is "2026-13-01": expected a number, or a time in UTC',
+  ],
+  [
+    quality({ rule: 'allowed', column: 'club', values: [], action }),
+    '.0.values of source trackman-backend is []: expected at least one',
+  ],
+  [
+    quality({ rule: 'allowed', column: 'club', values: ['a', 1], action }),
+    '.0.values of source trackman-backend is ["a",1]: expected values of one kind',
+  ],
+  [quality({ rule: 'rowCount', action }), 'expected at least one limit'],
+  [
+    quality({ rule: 'rowCount', min: 1, action: 'quarantine' }),
+    '.0.action of source trackman-backend is "quarantine": expected warn or fail',
+  ],
+  [
+    quality({ rule: 'rowCount', maxLoss: 1.5, action }),
+    '.0.maxLoss of source trackman-backend is 1.5: expected a share of at most 1',
+  ],
+  [
+    quality({ rule: 'notNull', column: 'club', action }, { rule: 'notNull', column: 'club', action: 'fail' }),
+    'quality.1 of source trackman-backend is "notNull(club)": expected one rule of a kind for a column',
+  ],
+  [
+    {
+      tables: { 'public.players': { pii: { email: 'drop' }, quality: [{ rule: 'notNull', column: 'email', action }] } },
+    },
+    'tables.public.players.quality.0.column of source trackman-backend is "email": expected a column that is kept',
+  ],
+  [
+    {
+      tables: {
+        'public.players': { pii: { name: 'hash' }, quality: [{ rule: 'range', column: 'name', min: 1, action }] },
+      },
+    },
+    'is "name": expected a column that is not hashed: range is of the value itself',
+  ],
+  [
+    { tables: { 'radar.raw': { quality: [{ rule: 'notNull', column: 'id', action }] } } },
+    'tables.radar.raw.quality of source trackman-backend is "radar.raw": expected rules of a table that the contract follows',
+  ],
+  [quality({ ...ofBays, table: 'radar.bays' }), 'is "radar.bays": expected another table that the contract follows'],
+  [
+    quality({ ...ofBays, table: 'public.shots' }),
+    'is "public.shots": expected another table that the contract follows',
+  ],
+  [
+    { tables: { 'public.shots': { quality: [ofBays] }, 'public.bays': { pii: { id: 'drop' } } } },
+    'quality.0.to of source trackman-backend is "id": expected a column that is kept of public.bays',
+  ],
+  [
+    { tables: { 'public.shots': { quality: [ofBays] }, 'public.bays': { pii: { id: 'hash' } } } },
+    'quality.0.to of source trackman-backend is "id": expected a column that is hashed like bay_id',
+  ],
+  [
+    { tables: { 'public.shots': { history: true, quality: [{ ...ofBays, action: 'quarantine' }] } } },
+    'quality.0.action of source trackman-backend is "quarantine": expected warn or fail on a table with history',
+  ],
+  [
+    {
+      tables: {
+        'public.shots': { quality: [ofBays] },
+        'public.bays': { quality: [{ ...ofBays, table: 'public.players' }] },
+        'public.players': { quality: [{ ...ofBays, table: 'public.shots' }] },
+      },
+    },
+    'is "public.bays": expected a table that does not refer to public.shots in turn',
+  ],
+])('%j is refused by what it says of quality', (values, message) => {
+  expect(() => resolve(contract(values))).toThrow(message);
 });
 
 const column = (values: object) => ({ columns: { ...bayTelemetry.columns, extra: values } });
@@ -208,9 +360,45 @@ test.each([
     'partitionBy.0 of source bay-telemetry is "hour(calibrated_on)": expected',
   ],
   [{ partitionBy: ['radar_signal'] }, 'partitionBy.0 of source bay-telemetry is "radar_signal": expected a column'],
+  [
+    { quality: [{ ...ofBays }] },
+    'quality.0.rule of source bay-telemetry is "reference": expected notNull, range, allowed or row',
+  ],
+  [
+    { quality: [{ rule: 'notNull', column: 'radar', action }] },
+    'quality.0.column of source bay-telemetry is "radar": expected a column of the feed',
+  ],
+  [
+    { quality: [{ rule: 'range', column: 'firmware', min: 1, action }] },
+    'expected a rule for values of type string, which column firmware has',
+  ],
+  [
+    { quality: [{ rule: 'range', column: 'measured_at', min: 1, action }] },
+    'expected a rule for values of type timestamptz',
+  ],
+  [
+    { quality: [{ rule: 'allowed', column: 'bay_id', values: [1.5], action }] },
+    'expected a rule for values of type int',
+  ],
+  [
+    { quality: [{ rule: 'allowed', column: 'humidity', values: [1], action }] },
+    'expected a rule for values of type float',
+  ],
+  [
+    { quality: [{ rule: 'rowCount', maxLoss: 0.1, action }] },
+    'quality.0.maxLoss of source bay-telemetry is 0.1: expected no',
+  ],
   [{ badRowShare: 1 }, 'badRowShare of source bay-telemetry is 1: expected a share from 0 to less than 1'],
   [{ maxFileBytes: 1 }, 'maxFileBytes of source bay-telemetry is 1: expected a whole number of bytes of at least'],
-  [{ serving: true }, 'serving of source bay-telemetry is true: expected false: what came as files is not served'],
+  [{ serving: true }, 'serving of source bay-telemetry is true: expected false or { indexes }'],
+  [
+    { key: undefined },
+    'key of source bay-telemetry is missing: expected columns by which dataengineering-db tells its',
+  ],
+  [
+    { serving: { indexes: [['technician_phone']] } },
+    'serving.indexes.0 of source bay-telemetry is ["technician_phone"]: expected columns that are kept, each once',
+  ],
 ])('of a feed, %j is refused', (values, message) => {
   expect(() => resolve(feed(values))).toThrow(message);
 });
@@ -237,7 +425,8 @@ test('a feed and a database that share a table are refused', () => {
 });
 
 describe('two sources', () => {
-  const other = contract({ name: 'booking', ownerFolder: 'booking', tables: {} });
+  const serving = { include: ['public.*'], exclude: [] };
+  const other = contract({ name: 'booking', ownerFolder: 'booking', tables: {}, serving });
 
   test('with names of their own are taken', () => {
     expect(resolve(trackmanBackend, other).map(({ source }) => source)).toEqual(['trackman-backend', 'booking']);

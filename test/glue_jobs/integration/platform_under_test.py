@@ -17,14 +17,15 @@ from contracts import LOG_CONTRACT, WATERMARK_CONTRACT
 from pyspark.sql import Row, SparkSession
 from trackman.bookmark import Bookmark, bookmark_property
 from trackman.checkpoints import Checkpoint, no_checkpoint
-from trackman.contract import Contract, TableName, load_contracts
+from trackman.contract import Contract, FilesContract, TableName, load_contracts
 from trackman.copying import copy_by_itself
 from trackman.iceberg import IcebergCatalog, IcebergTable
 from trackman.ingestion import NOTHING_ANEW, Anew, Ingestion
 from trackman.marts import Mart, MartReport, make_marts
 from trackman.postgres import Server
 from trackman.reports import TableReport
-from trackman.serving import ServingReport, serve, served_marts, served_tables
+from trackman.served import served_feeds, served_marts, served_tables
+from trackman.serving import ServingReport, serve
 from trackman.versions import current_versions
 from trackman.watermark_ingestion import WatermarkIngestion
 
@@ -118,6 +119,7 @@ class Scenario:
         self.handed_over: list[TableName] = []
         """Tables that ingest left to the job snapshot."""
         self.marts: Sequence[Mart] = ()
+        self.feeds: Sequence[FilesContract] = ()
         self.runs = 0
         """Of the jobs ingest and snapshot, which gives them their ids."""
         self._connections: list[pg8000.native.Connection] = []
@@ -262,7 +264,8 @@ class Scenario:
         versions = current_versions(self.catalog, self.lake_database)
         tables = served_tables(versions, [self.contract])
         marts = served_marts(self.catalog, self.marts, versions, self.marts_database)
-        reports = serve(self.spark, [*tables, *marts], self.raw_database, loader, checkpoint)
+        feeds = served_feeds(self.catalog, self.feeds, self.lake_database)
+        reports = serve(self.spark, [*tables, *marts, *feeds], self.raw_database, loader, checkpoint)
         return {report.table: report for report in reports}
 
     def on_serving(self, statement: str) -> list[list[Any]]:

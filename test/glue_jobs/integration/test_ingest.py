@@ -2,11 +2,15 @@
 
 import hashlib
 import hmac
+import json
+import re
 from datetime import date, datetime
 from decimal import Decimal
 
+import boto3
 import pytest
 from platform_under_test import PEPPER, Died, Recorder, Scenario, at, dying_at, snapshots
+from trackman.bookmark import EPOCH
 from trackman.errors import LostChangesError, RivalRunError, SourceError
 
 LARGE = "x" * 10_000
@@ -328,6 +332,63 @@ def test_one_table_that_cannot_be_followed_does_not_stop_others(scenario: Scenar
     assert reports["unpublished"].error.endswith('ALTER PUBLICATION "trackman" ADD TABLE "public"."unpublished"')
     assert reports["dropped"].error == "public.dropped: was crawled, but is no longer in the source"
     scenario.assert_lake_equals_source("items")
+
+
+def test_table_is_added_to_a_running_source(scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
+    items(scenario)
+    scenario.migrate()
+    scenario.ingest()
+    scenario.publish()
+    before = scenario.lake_table("items")
+    epoch, snapshot = before.properties[EPOCH], before.snapshot_id
+
+    # Its rows are older than the publication has it.
+    scenario.on_source(
+        'create table "Clubs" (code text primary key, loft numeric(4, 1))',
+        """insert into "Clubs" values ('7i', 34.0), ('pw', 46.0)""",
+        'alter publication trackman add table "Clubs"',
+        "update items set label = 'changed' where id = 1",
+    )
+    scenario.crawl("Clubs")
+    capsys.readouterr()
+    scenario.ingest()
+    assert re.findall(r"(\S+): .*, copying it", capsys.readouterr().out) == ["public.Clubs"]
+    scenario.on_source(
+        """update "Clubs" set loft = 45 where code = 'pw'""", """delete from "Clubs" where code = '7i'"""
+    )
+    scenario.ingest()
+    scenario.publish()
+
+    assert [row.loft for row in scenario.spark.table(scenario.lake_table("clubs").spark_name).collect()] == [45]
+    assert scenario.on_serving("select * from app.clubs") == scenario.on_source('select * from "Clubs"')
+    scenario.assert_lake_equals_source("items")
+    items_now = scenario.lake_table("items")
+    assert items_now.properties[EPOCH] == epoch
+    assert items_now.has_snapshot(snapshot)  # it was followed from where it stood
+    scenario.assert_each_change_logged_once()
+
+
+def test_table_with_a_partition_that_may_not_be_read_does_not_stop_others(scenario: Scenario) -> None:
+    items(scenario)
+    role = f"reader_{scenario.name}"
+    scenario.on_source(
+        "create table readings (id int primary key) partition by range (id)",
+        "create table readings_low partition of readings for values from (0) to (10)",
+        "insert into readings values (1)",
+        "alter publication trackman add table readings",
+        f"create role {role} login password 'the-readers-password'",
+        f"grant rds_replication to {role}",
+        f"grant select on items, readings to {role}",
+    )
+    login = {"username": role, "password": "the-readers-password"}
+    boto3.client("secretsmanager").put_secret_value(SecretId=f"test/{scenario.name}", SecretString=json.dumps(login))
+    scenario.crawl("readings")
+    reports = scenario.ingest_what_can_be()
+    assert reports["items"].error is None
+    assert reports["readings"].error.endswith(f'TO "{role}", and on each of its partitions')
+    scenario.on_source(f"grant select on readings_low to {role}")
+    scenario.ingest()
+    assert scenario.lake_rows("readings") == [(1,)]
 
 
 def test_source_that_log_mode_cannot_use_is_refused(scenario: Scenario) -> None:

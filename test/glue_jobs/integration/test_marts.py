@@ -157,7 +157,7 @@ def test_incremental_marts_equal_their_rebuild_and_the_source(golf: Scenario) ->
 def test_only_groups_that_changed_are_made_anew_and_served(golf: Scenario) -> None:
     golf.publish()
     assert_served_marts_equal_the_lakes(golf)
-    versions = dict(golf.on_serving("select session_id::text, xmin::text from app.session_summary"))
+    versions = dict(golf.on_serving("select session_id::text, xmin::text from base.session_summary"))
     golf.on_source(
         "update shots set carry = carry + 1 where id = 1", "update sessions set notes = 'x' where notes <> ''"
     )
@@ -175,7 +175,7 @@ def test_only_groups_that_changed_are_made_anew_and_served(golf: Scenario) -> No
 
     served = golf.publish()
     assert (served["session_summary"].reloaded, served["session_summary"].upserted) == (False, 1)
-    after = dict(golf.on_serving("select session_id::text, xmin::text from app.session_summary"))
+    after = dict(golf.on_serving("select session_id::text, xmin::text from base.session_summary"))
     assert len(after.items() - versions.items()) == 1
     assert_served_marts_equal_the_lakes(golf)
     assert_marts_equal_the_source(golf)
@@ -253,7 +253,7 @@ def test_changed_definition_makes_another_mart(golf: Scenario) -> None:
     assert golf.publish()["session_summary"].reloaded
     [[key, clubs]] = golf.on_serving(
         "select pg_get_constraintdef(oid), (select max(clubs) from app.session_summary) from pg_constraint"
-        " where conrelid = 'app.session_summary'::regclass"
+        " where conrelid = 'base.session_summary'::regclass"
     )
     assert (key, clubs) == ("PRIMARY KEY (session_id, started_at)", "6")
 
@@ -308,7 +308,7 @@ def test_mart_that_fails_stops_only_itself(golf: Scenario) -> None:
     assert reports["player_by_day"].updated + reports["player_by_day"].inserted > 0
     golf.publish()
     assert golf.on_serving("select count(*) from app.shots where club = 'spoon'") == [[1]]
-    tables = golf.on_serving("select tablename::text from pg_tables where schemaname = 'app' order by 1")
+    tables = golf.on_serving("select tablename::text from pg_tables where schemaname = 'base' order by 1")
     assert [name for [name] in tables] == sorted({*TABLES, *NAMES[:2]})
     golf.marts = others
     assert_served_marts_equal_the_lakes(golf)

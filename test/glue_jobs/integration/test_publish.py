@@ -1,13 +1,18 @@
 """The stage serve on a real dataengineering-db: it holds what the lake holds, and says up to where."""
 
+import json
 from dataclasses import replace
+from itertools import count
+from typing import Any
 
+import boto3
 import migrate
 import pg8000.exceptions
 import pytest
 from platform_under_test import Died, Scenario, at, dying_at
-from trackman.contract import TableName
+from trackman.contract import FilesContract, TableName, load_contracts
 from trackman.errors import RivalRunError
+from trackman.files import FilesIngestion
 from trackman.ingestion import Anew
 
 SHOTS = "create table shots (id int primary key, club text, carry numeric(6, 2), raw jsonb)"
@@ -69,7 +74,7 @@ def test_types_keys_comments_and_personal_data(scenario: Scenario) -> None:
     }  # fmt: skip
     assert scenario.on_serving(
         "select obj_description('app.everything'::regclass), col_description('app.everything'::regclass, 7),"
-        " (select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'app.everything'::regclass)"
+        " (select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'base.everything'::regclass)"
     ) == [["one of each", "metres", "PRIMARY KEY (id)"]]
 
 
@@ -78,7 +83,7 @@ def test_only_changed_rows_are_written(scenario: Scenario) -> None:
     first = scenario.publish()
     assert [(report.reloaded, report.upserted) for report in first.values()] == [(True, 2), (True, 5)]
     scenario.assert_serving_equals_source("shots", "bays")
-    versions = dict(scenario.on_serving("select id, xmin::text from app.shots"))
+    versions = dict(scenario.on_serving("select id, xmin::text from base.shots"))
 
     scenario.on_source(
         "insert into shots values (6, 'putter', 3.5, null)",
@@ -91,7 +96,7 @@ def test_only_changed_rows_are_written(scenario: Scenario) -> None:
     report = scenario.publish()
     assert (report["shots"].reloaded, report["shots"].upserted, report["shots"].deleted) == (False, 3, 2)
     scenario.assert_serving_equals_source("shots", "bays")
-    after = dict(scenario.on_serving("select id, xmin::text from app.shots"))
+    after = dict(scenario.on_serving("select id, xmin::text from base.shots"))
     assert {key for key in after if after[key] == versions.get(key)} == {4, 5}
     assert bookmarks(scenario) == [
         [name, *rest] for name, rest in (("bays", held(scenario, "bays")), ("shots", held(scenario, "shots")))
@@ -143,10 +148,10 @@ def test_nothing_new_writes_nothing(scenario: Scenario) -> None:
     scenario.publish()
     assert scenario.publish() == {}
     scenario.ingest()
-    before = scenario.on_serving("select xmin::text from app.shots")
+    before = scenario.on_serving("select xmin::text from base.shots")
     reports = scenario.publish()
     assert {(report.upserted, report.deleted) for report in reports.values()} == {(0, 0)}
-    assert scenario.on_serving("select xmin::text from app.shots") == before
+    assert scenario.on_serving("select xmin::text from base.shots") == before
     assert [row[1:] for row in bookmarks(scenario)] == [held(scenario, table) for table in ("bays", "shots")]
 
 
@@ -168,7 +173,7 @@ def test_new_copy_of_a_table_reloads_it(scenario: Scenario) -> None:
     shots(scenario)
     scenario.publish()
     scenario.on_serving("update trackman.bookmark set epoch = 1")
-    scenario.on_serving("delete from app.shots where id = 2")
+    scenario.on_serving("delete from base.shots where id = 2")
     assert {report.reloaded for report in scenario.publish().values()} == {True}
     scenario.assert_serving_equals_source("shots", "bays")
 
@@ -176,10 +181,21 @@ def test_new_copy_of_a_table_reloads_it(scenario: Scenario) -> None:
 def test_added_column_reaches_the_application(scenario: Scenario) -> None:
     shots(scenario)
     scenario.publish()
-    scenario.on_source("alter table shots add column spin int", "update shots set spin = 2700 where id = 4")
+    scenario.on_source(
+        "alter table shots add column spin int",
+        "comment on column shots.spin is 'per minute'",
+        "update shots set spin = 2700 where id = 4",
+    )
+    scenario.options = {
+        "serving": {"include": ["public.*"], "exclude": [], "indexes": {"public.shots": [["spin"], ["wind"]]}}
+    }
     scenario.ingest()
-    scenario.publish()
+    report = scenario.publish()["shots"]
+    assert (report.upserted, report.problem) == (1, 'shots: index (wind): column "wind" does not exist')
     scenario.assert_serving_equals_source("shots")
+    assert scenario.on_serving("select col_description('app.shots'::regclass, 5)") == [["per minute"]]
+    indexed = "select substring(indexdef from '\\((.*)\\)') from pg_indexes where schemaname = 'base' order by 1"
+    assert [columns for [columns] in scenario.on_serving(indexed)] == ["facility, number", "id", "spin"]
 
 
 def test_only_served_tables_that_are_complete(scenario: Scenario) -> None:
@@ -217,6 +233,7 @@ def test_application_may_read_and_no_more(scenario: Scenario) -> None:
     assert connection.run("select count(*) from app.shots") == [[5]]
     for statement in (
         "delete from app.shots",
+        "select * from base.shots",
         "select * from trackman.bookmark",
         "create table app.mine (id int)",
         "create table public.mine (id int)",
@@ -224,3 +241,102 @@ def test_application_may_read_and_no_more(scenario: Scenario) -> None:
     ):
         with pytest.raises(pg8000.exceptions.DatabaseError, match="permission denied"):
             connection.run(statement)
+
+
+FEED = {
+    "source": "telemetry",
+    "mode": "files",
+    "prefix": "telemetry/",
+    "table": "readings",
+    "columns": {
+        "bay": {"type": "int", "nullable": False},
+        "at": {"type": "timestamptz", "nullable": False, "comment": "by the bay's clock"},
+        "volts": {"type": "decimal(5, 2)"},
+    },
+    "key": ["bay", "at"],
+    "badRowShare": 0,
+    "maxFileBytes": 1 << 20,
+    "bytesPerCommit": 1 << 20,
+    "serving": {"indexes": [["at"]]},
+    "pepperSecret": "test/pepper",
+}
+
+
+class Feed:
+    """What lands in a landing zone of the scenario's own, until it is in the lake."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._bucket = f"landing-publish-{scenario.name}"
+        self._runs = count(1)
+        region = boto3.session.Session().region_name
+        boto3.client("s3").create_bucket(Bucket=self._bucket, CreateBucketConfiguration={"LocationConstraint": region})
+        self.follow(FEED)
+
+    def follow(self, contract: dict[str, Any]) -> None:
+        self._scenario.feeds = load_contracts(json.dumps([contract]), FilesContract)
+
+    def land(self, *rows: dict[str, Any]) -> None:
+        """A file of them, and a run of the job ingest-files."""
+        scenario, run = self._scenario, next(self._runs)
+        body = "".join(f"{json.dumps({'at': '2026-11-24T09:00:00+01:00', **row})}\n" for row in rows)
+        boto3.client("s3").put_object(Bucket=self._bucket, Key=f"telemetry/{run}.jsonl", Body=body.encode())
+        [contract], raw, lake = scenario.feeds, scenario.raw_database, scenario.lake_database
+        run_id = f"jr_{scenario.name}_feed_{run}"
+        assert FilesIngestion(scenario.spark, contract, self._bucket, raw, lake, run_id).run().error is None
+
+    def assert_served(self, columns: str = "bay, at, volts") -> None:
+        table = self._scenario.lake_table("readings").spark_name
+        rows = sorted(tuple(row) for row in self._scenario.spark.sql(f"select {columns} from {table}").collect())
+        served = columns.replace("at", "at at time zone 'UTC'")
+        assert [
+            tuple(row) for row in self._scenario.on_serving(f"select {served} from app.readings order by 1")
+        ] == rows
+
+
+def test_feed_is_served_by_what_was_added(scenario: Scenario) -> None:
+    shots(scenario)
+    feed = Feed(scenario)
+    feed.land({"bay": 1, "volts": 11.5}, {"bay": 2}, {"bay": 3})
+    with pytest.raises(Died):
+        scenario.publish(dying_at("applied"))
+    report = scenario.publish()["readings"]
+    assert (report.reloaded, report.upserted) == (True, 3)
+    feed.assert_served()
+    assert scenario.on_serving(
+        "select format_type(atttypid, atttypmod), col_description(attrelid, attnum) from pg_attribute"
+        " where attrelid = 'app.readings'::regclass and attnum > 0 order by attnum"
+    ) == [
+        ["integer", None],
+        ["timestamp with time zone", "by the bay's clock; an instant, in UTC"],
+        ["numeric(5,2)", None],
+    ]
+    versions = dict(scenario.on_serving("select bay, xmin::text from base.readings"))
+
+    # Commits of the feed, one of upkeep among them; then a column that older files do not have.
+    feed.land({"bay": 1, "volts": 12}, {"bay": 4})
+    table = scenario.lake_table("readings").name
+    scenario.spark.sql(
+        f"call glue_catalog.system.rewrite_data_files(table => '{table}', options => map('rewrite-all', 'true'))"
+    )
+    feed.follow({**FEED, "columns": {**FEED["columns"], "lit": {"type": "boolean"}}})
+    feed.land({"bay": 1, "volts": 13, "lit": True})
+    for step in ("staged", "applied", "committed"):
+        with pytest.raises(Died):
+            scenario.publish(dying_at(step))
+    assert scenario.publish() == {}
+    feed.assert_served("bay, at, volts, lit")
+    after = dict(scenario.on_serving("select bay, xmin::text from base.readings"))
+    assert {bay for bay in after if after[bay] == versions.get(bay)} == {2, 3}
+
+    # Without the column again: what comes has none of it.
+    feed.follow(FEED)
+    feed.land({"bay": 1, "volts": 14})
+    report = scenario.publish()["readings"]
+    assert (report.reloaded, report.upserted) == (False, 1)
+    feed.assert_served("bay, at, volts, lit")
+
+    # Rows that went.
+    scenario.spark.sql(f"delete from {scenario.lake_table('readings').spark_name} where bay = 2")
+    assert scenario.publish()["readings"].reloaded
+    feed.assert_served()

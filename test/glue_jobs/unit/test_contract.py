@@ -80,6 +80,15 @@ def test_a_feeds_columns(files_contract_values: dict) -> None:
     assert feed.hashes
 
 
+def test_indexes(contract_values: dict, files_contract_values: dict) -> None:
+    serving = {"include": ["public.*"], "exclude": [], "indexes": {"public.shots": [["club", "carry"], ["hit_at"]]}}
+    [contract] = load_contracts(json.dumps([{**contract_values, "serving": serving}]))
+    assert contract.indexes == {TableName("public", "shots"): (("club", "carry"), ("hit_at",))}
+    served = {**files_contract_values, "key": ["bay"], "serving": {"indexes": [["name"]]}}
+    feeds = load_contracts(json.dumps([files_contract_values, served]), FilesContract)
+    assert [(feed.serves, feed.indexes) for feed in feeds] == [(False, ()), (True, (("name",),))]
+
+
 def test_what_decides_whether_a_file_is_taken_has_a_fingerprint(files_contract_values: dict) -> None:
     def fingerprint(**changes: Any) -> str:
         [feed] = load_contracts(json.dumps([{**files_contract_values, **changes}]), FilesContract)
@@ -95,7 +104,9 @@ def test_what_decides_whether_a_file_is_taken_has_a_fingerprint(files_contract_v
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"serving": True}, r"contract telemetry: serving is true, and what came as files cannot be served yet"),
+        ({"serving": True}, r"contract telemetry: serving is True, expected false or an object"),
+        ({"serving": {}}, r"contract telemetry: serving needs a key, by which rows take the place of earlier ones"),
+        ({"serving": {"views": []}, "key": ["bay"]}, r"contract telemetry\.serving: views is not known"),
         ({"columns": {"bay": {}}}, r"contract telemetry\.columns\.bay: type is None, expected a value of type str"),
         (
             {"columns": {"bay": {"type": "int", "pii": "mask"}}},

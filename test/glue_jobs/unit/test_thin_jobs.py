@@ -55,9 +55,11 @@ def test_a_feed_that_fails_does_not_stop_the_others(
 
 def arguments(snapshot_days: str) -> list[str]:
     names = {
+        "--contracts": "s3://b/c.json",
         "--raw-database": "raw",
         "--lake-database": "lake",
         "--marts-database": "marts",
+        "--serving-frontiers": "s3://b/f.json",
         "--snapshot-days": snapshot_days,
         "--JOB_RUN_ID": "jr",
     }
@@ -66,6 +68,12 @@ def arguments(snapshot_days: str) -> list[str]:
 
 def test_maintain_keeps_snapshots_for_whole_days() -> None:
     assert maintain.parse_arguments(arguments("7")).snapshot_days == 7
+
+
+def test_maintain_is_told_what_to_erase_by_percent_encoded_values() -> None:
+    words = [*arguments("7"), "--erase", "backend public.players 7 a%20b%2Fc"]
+    assert maintain.parse_arguments(words).erase == ("backend", ("public", "players"), ("7", "a b/c"))
+    assert maintain.parse_arguments(arguments("7")).erase is None
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "1.5", "week"])
