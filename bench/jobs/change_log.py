@@ -17,12 +17,13 @@ _CHANGES = 200_000
 _LARGE_TRANSACTION = 1_000_000
 
 _CREATE = """
-create table t{n} (id bigint primary key, session_id uuid not null, club text not null, ball_speed numeric(5, 2) not null,
-                   carry numeric(6, 2) not null, spin_rate integer, hit_at timestamptz not null)
+create table t{n} (id bigint primary key, session_id uuid not null, club text not null,
+                   ball_speed numeric(5, 2) not null, carry numeric(6, 2) not null, spin_rate integer,
+                   hit_at timestamptz not null)
 """
 _INSERT = """
-insert into t{n} select i, md5(i::text)::uuid, 'driver', 40 + i % 4000 / 100.0, 100 + i % 15000 / 100.0, 2000 + i % 8000,
-                        timestamptz '2026-10-01 00:00Z' + i * interval '1 second'
+insert into t{n} select i, md5(i::text)::uuid, 'driver', 40 + i % 4000 / 100.0, 100 + i % 15000 / 100.0,
+                        2000 + i % 8000, timestamptz '2026-10-01 00:00Z' + i * interval '1 second'
 from generate_series({first}, {last}) as i
 """
 

@@ -1,4 +1,4 @@
-"""Copies a table by dlt (connectorx, to Iceberg on this machine's disk) each time that a line comes in; answers with one.
+"""Copies a table by dlt (connectorx, to Iceberg on this disk) each time that a line comes in; answers with one.
 
 Usage: python dlt_copy.py postgresql://… TABLE DIRECTORY
 """

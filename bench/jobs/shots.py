@@ -13,7 +13,8 @@ create table shots (
 # In order of time, as they were hit; about 100 bytes a row.
 _FILL = """
 insert into shots
-select i, md5((i / 40)::text)::uuid, i % 40, (array['driver', '3-wood', '5-iron', '7-iron', 'pitching wedge'])[1 + i % 5],
+select i, md5((i / 40)::text)::uuid, i % 40,
+       (array['driver', '3-wood', '5-iron', '7-iron', 'pitching wedge'])[1 + i % 5],
        40 + (i * 7919 % 4000) / 100.0, 100 + (i * 104729 % 15000) / 100.0, 2000 + i * 31 % 8000,
        timestamptz '2025-12-01 00:00Z' + {months} * interval '30 days' * ((i - 1.0) / {rows})
 from generate_series(1::bigint, {rows}) as i

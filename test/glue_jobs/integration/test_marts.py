@@ -262,7 +262,7 @@ def test_death_at_every_step_and_a_run_that_overlaps(golf: Scenario) -> None:
     dice = random.Random(9)
     golf.on_source(*traffic(dice))
     golf.ingest()
-    for name in NAMES:
+    for name in (NAMES[0], NAMES[-1]):  # every step of one that others follow, and of the last
         for step in (f"written {name}", f"published {name}"):
             with pytest.raises(Died):
                 golf.make_marts(dying_at(step))
