@@ -78,15 +78,15 @@ test('jobs and crawler are trusted to Glue, what notifies to EventBridge, the an
 
 test('ingest reads the sources’ secrets and the pepper, and writes raw and lake only', () => {
   expect(resourcesOf('trackman-ingest', 'secretsmanager:GetSecretValue')).toEqual([
-    'arn:aws:secretsmanager:eu-central-1:111111111111:secret:trackman/dev/backend-??????',
     'arn:aws:secretsmanager:eu-central-1:111111111111:secret:trackman/dev/clubs-??????',
+    'arn:aws:secretsmanager:eu-central-1:111111111111:secret:trackman/dev/backend-??????',
     'arn:aws:secretsmanager:eu-central-1:111111111111:secret:trackman/dev/pii-pepper-??????',
   ]);
   expect(resourcesOf('trackman-ingest', 'ssm:GetParameter')).toEqual([
-    'arn:aws:ssm:eu-central-1:111111111111:parameter/trackman/dev/backend/url',
-    'arn:aws:ssm:eu-central-1:111111111111:parameter/trackman/dev/backend/ca',
     'arn:aws:ssm:eu-central-1:111111111111:parameter/trackman/dev/clubs/url',
     'arn:aws:ssm:eu-central-1:111111111111:parameter/trackman/dev/clubs/ca',
+    'arn:aws:ssm:eu-central-1:111111111111:parameter/trackman/dev/backend/url',
+    'arn:aws:ssm:eu-central-1:111111111111:parameter/trackman/dev/backend/ca',
   ]);
   for (const action of ['s3:PutObject', 's3:DeleteObject']) {
     expect(resourcesOf('trackman-ingest', action)).toEqual([

@@ -209,7 +209,7 @@ test('maintain starts once a day, outside of any workflow', () => {
 });
 
 test.each([
-  ['ingest', ['trackman-backend', 'club-memberships']],
+  ['ingest', ['club-memberships', 'trackman-backend']],
   ['publish', ['trackman-network']],
   ['migrate', ['trackman-network']],
   ['ingest-files', []],

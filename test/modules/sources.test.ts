@@ -54,6 +54,7 @@ test('the crawler looks at the schemas of each contract with a database, on a sc
     database_name: 'trackman_backend',
     schedule: 'cron(0,30 * * * ? *)',
     jdbc_target: [
+      { connection_name: 'club-memberships', path: expect.stringMatching(/\/membership\/%$/) },
       {
         connection_name: 'trackman-backend',
         path: expect.stringMatching(
@@ -61,7 +62,6 @@ test('the crawler looks at the schemas of each contract with a database, on a sc
         ),
         enable_additional_metadata: ['COMMENTS', 'RAWTYPES'],
       },
-      { connection_name: 'club-memberships', path: expect.stringMatching(/\/membership\/%$/) },
     ],
     s3_target: [{ path: 's3://trackman-landing-dev-111111111111/telemetry/', sample_size: 10 }],
     classifiers: ['telemetry-json', 'telemetry-csv'],

@@ -50,7 +50,7 @@ test('contracts are told by their mode', () => {
   const contracts = resolveContracts(dev);
   expect(inMode('log', contracts).map(({ slot }) => slot)).toEqual(['trackman']);
   expect(inMode('watermark', contracts).map(({ reconcileHours }) => reconcileHours)).toEqual([24]);
-  expect(withDatabases(contracts).map(({ source }) => source)).toEqual(['trackman-backend', 'club-memberships']);
+  expect(withDatabases(contracts).map(({ source }) => source)).toEqual(['club-memberships', 'trackman-backend']);
   expect(inMode('files', contracts).map(({ prefix }) => prefix)).toEqual(['telemetry/']);
 });
 

@@ -7,7 +7,7 @@ from itertools import count
 import pyarrow as pa
 import pytest
 from contracts import WATERMARK_CONTRACT
-from trackman.contract import TableName, Watermark, WatermarkContract, load_contracts
+from trackman.contract import Retention, TableName, Watermark, WatermarkContract, load_contracts
 from trackman.errors import ContractError
 from trackman.watermark_reading import Stamp, change_rows
 from trackman.watermarks import Activity, Watermarks, from_microseconds, to_microseconds
@@ -74,12 +74,19 @@ def test_rows_become_upserts_and_deletes() -> None:
 
 def test_contract_of_watermarks() -> None:
     options = {"public.bookings": {"watermark": {"column": "made", "setBy": "default"}, "softDelete": "deleted_at"}}
-    [contract] = load_contracts(json.dumps([{**WATERMARK_CONTRACT, "tables": options}]))
+    serving = {"include": ["public.*"], "exclude": [], "indexes": {"public.bookings": [["made"]]}}
+    [contract] = load_contracts(json.dumps([{**WATERMARK_CONTRACT, "tables": options, "serving": serving}]))
     assert isinstance(contract, WatermarkContract)
     assert contract.watermark_of(MEMBERS) == Watermark("updated_at", "trigger")
     assert contract.watermark_of(BOOKINGS) == Watermark("made", "default")
     assert contract.options(BOOKINGS).soft_delete == "deleted_at"
+    assert contract.indexes == {BOOKINGS: (("made",),)}
+    assert contract.retention == Retention(timedelta(days=30), timedelta(days=60))
     assert contract.reconcile_every == timedelta(days=1)
     wrong = {**WATERMARK_CONTRACT, "watermark": {"column": "c", "setBy": "application"}}
     with pytest.raises(ContractError, match='setBy is "application", expected one of trigger, default'):
+        load_contracts(json.dumps([wrong]))
+    reference = {"rule": "reference", "column": "member", "table": "public.members", "to": "id", "action": "warn"}
+    wrong = {**WATERMARK_CONTRACT, "tables": {"public.bookings": {"quality": [reference]}}}
+    with pytest.raises(ContractError, match=r"rules reference of public\.bookings: expected none in watermark mode"):
         load_contracts(json.dumps([wrong]))
