@@ -254,17 +254,13 @@ def test_both_changes_of_the_clocks_are_instants_in_the_lake(scenario: Scenario)
         f"alter database {scenario.name} set timezone = 'Europe/Berlin'",
         "create table moments (id int primary key, local timestamp, instant timestamptz)",
     )
-    spring, autumn = "2026-03-29", "2026-10-25"
-    times = [f"{spring} {time}" for time in ("01:30", "02:30", "03:30")] + [
-        f"{autumn} 02:30 CEST",
-        f"{autumn} 02:30 CET",
-    ]
+    times = ["03-29 01:30", "03-29 02:30", "03-29 03:30", "10-25 02:30 CEST", "10-25 02:30 CET"]
     hours = [0, 1, 1, 0, 1]
 
     def insert(first: int) -> None:
         scenario.on_source(
             *[
-                f"insert into moments values ({first + n}, timestamp '{time[:16]}', timestamptz '{time}')"
+                f"insert into moments values ({first + n}, timestamp '2026-{time[:11]}', timestamptz '2026-{time}')"
                 for n, time in enumerate(times)
             ]
         )
@@ -276,8 +272,8 @@ def test_both_changes_of_the_clocks_are_instants_in_the_lake(scenario: Scenario)
     insert(5)  # by the log what was by the copy
     scenario.ingest()
     rows = scenario.lake_rows("moments")
-    assert [(f"{local:%Y-%m-%d %H:%M}", f"{instant:%Y-%m-%d %H:%M}") for _, local, instant in rows] == [
-        (time[:16], f"{time[:10]} {hour:02}:30") for time, hour in zip(times * 2, hours * 2, strict=True)
+    assert [(f"{local:%m-%d %H:%M}", f"{instant:%m-%d %H:%M}") for _, local, instant in rows] == [
+        (time[:11], f"{time[:5]} {hour:02}:30") for time, hour in zip(times * 2, hours * 2, strict=True)
     ]
     scenario.publish()
     scenario.assert_serving_equals_source("moments")
