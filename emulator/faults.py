@@ -30,7 +30,7 @@ class Fault:
 
     @property
     def error(self) -> AwsError:
-        return AwsError(self.code, "A fault that was ordered", self.status)
+        return AwsError(self.code, f"{self.code} was ordered", self.status)
 
 
 _faults: list[Fault] = []
