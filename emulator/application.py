@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from flask import Flask
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from emulator import accounts, administration, request_log, web_identity
+from emulator import accounts, administration, faults, request_log, web_identity
 from emulator.overlay import AwsError
 
 StartResponse = Callable[..., Any]
@@ -50,6 +50,12 @@ class Application:
             if signature is None and (form := web_identity.asked(environ)) is not None:
                 return web_identity.answer(form, start_response)
             _check_signature(signature)
+            if (fault := faults.happening_to(environ, signature.service)) is not None:
+                if fault.executed:
+                    faults.lose(self._aws(environ, lambda *_: None))
+                else:
+                    faults.take_in(environ)
+                raise fault.error
             return self._aws(environ, start_response)
         except _UnknownService:
             error = AwsError("NotImplementedByEmulator", f"The emulator has no service {signature.service}")

@@ -7,17 +7,21 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.client import BaseClient
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from trackman.errors import JobError
 
 _DELETED_AT_ONCE = 1000  # S3's limit
+# A service that is busy is asked again within 1, 2, 4, … seconds, by chance: half a minute on average, then the run
+# fails. Iceberg's own client does the same.
+_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 7})
 
 
 @cache
 def client(service: str) -> BaseClient:
     """The process's one client of a service, under the job's own role."""
-    return boto3.client(service)
+    return boto3.client(service, config=_RETRIES)
 
 
 def parameter(name: str) -> str:

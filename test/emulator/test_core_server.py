@@ -136,6 +136,10 @@ def test_schedules_are_switched(emulator):
     [
         ("/_emulator/schedules", '{"enabled": "yes"}', 400, '"yes"'),
         ("/_emulator/schedules", "on", 400, "on"),
+        ("/_emulator/faults", '{"requests": "s3"}', 400, "a list of faults"),
+        ("/_emulator/faults", '[{"requests": "s3", "times": "2", "status": 503, "code": "SlowDown"}]', 400, '"2"'),
+        ("/_emulator/faults", '[{"requests": "s3 (", "times": 1, "status": 503, "code": "SlowDown"}]', 400, "s3 ("),
+        ("/_emulator/faults", '[{"requests": "s3", "times": 1}]', 400, "status"),
         ("/_emulator/nothing", None, 404, "/_emulator/nothing"),
     ],
 )
@@ -143,6 +147,34 @@ def test_wrong_administration_is_refused(emulator, path, body, status, named):
     answer = administer(emulator, path, body)
     assert answer[0] == status
     assert named in answer[1]["error"]
+
+
+def test_requests_fail_as_ordered_and_then_no_more(client, emulator):
+    s3 = client("s3", config=Config(retries={"total_max_attempts": 1}))
+    s3.create_bucket(Bucket="faulty", CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    def order(requests: str, times: int, **more: object) -> None:
+        fault = {"requests": requests, "times": times, "status": 503, "code": "SlowDown", **more}
+        assert administer(emulator, "/_emulator/faults", json.dumps([fault]))[0] == 200
+
+    order("s3 PUT /faulty/key", 2)
+    for _ in range(2):
+        with pytest.raises(ClientError, match="SlowDown"):
+            s3.put_object(Bucket="faulty", Key="key", Body=b"x" * 100_000)
+    assert "Contents" not in s3.list_objects_v2(Bucket="faulty")
+    s3.put_object(Bucket="faulty", Key="key", Body=b"whole")
+    assert administer(emulator, "/_emulator/faults") == (200, [])
+
+    order("s3 DELETE", 1, executed=True)
+    with pytest.raises(ClientError, match="SlowDown"):
+        s3.delete_object(Bucket="faulty", Key="key")
+    assert "Contents" not in s3.list_objects_v2(Bucket="faulty")
+
+    order("glue CreateDatabase /", 1, status=400, code="ThrottlingException")
+    glue = client("glue", config=Config(retries={"total_max_attempts": 1}))
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        glue.create_database(DatabaseInput={"Name": "faulty"})
+    glue.create_database(DatabaseInput={"Name": "faulty"})
 
 
 @contextmanager

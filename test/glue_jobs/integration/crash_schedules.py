@@ -23,16 +23,32 @@ CHECKPOINTS = {
         "slot advanced",
         "definition followed",
         "branch written",
+        "quarantined",
         "published",
+        "history written",
+        "history published",
     ),
     "snapshot": ("copies written", "copied"),
-    "publish": ("staged", "applied", "committed"),
+    "publish": ("written", "published", "staged", "applied", "committed"),
     "maintain": ("compacted", "deletes_compacted", "expired", "orphans"),
 }
 """What the names of each job's checkpoints begin with."""
 
 # Where the source has not heard yet of what the lake has.
 _OFTEN = {"ingest": ["change log published", "change log published"]}
+
+_ALWAYS_PASSED = {
+    "ingest": (
+        "slot ready",
+        "barrier set",
+        "change log written",
+        "change log published",
+        "slot advanced",
+        "branch written",
+        "published",
+    ),
+    "publish": ("staged", "applied", "committed"),
+}
 
 # While a transaction is late, it has these rows for itself: nobody waits for it.
 _LATE = "id % 10 = 9"
@@ -119,6 +135,8 @@ class Schedule:
     options: Mapping[str, Any]
     """What the contract says beyond the usual."""
     steps: tuple[Step, ...]
+    counted: str | None = None
+    """The table of which there is a mart."""
 
 
 @dataclass
@@ -133,6 +151,8 @@ class _Table:
     """Those that come and go → type."""
     fixed: dict[str, str] = field(default_factory=dict)
     """Those besides `id` that always are there → SQL of their value for the row `i`."""
+    has_history: bool = False
+    """A history keeps each column's type, so that no other column comes under the name of one that is gone."""
 
 
 def _tables() -> list[_Table]:
@@ -205,6 +225,8 @@ class _Drawing:
         self._late: frozenset[str] | None = None
         """The tables that a transaction which is late has locked."""
         self._slot_lost = False
+        self._poison = self._random.random() < 0.3
+        """Whether some numbers are none."""
 
     def schedule(self) -> Schedule:
         chance = self._random
@@ -214,6 +236,12 @@ class _Drawing:
             for statement in (*table.definition, self._insert_range(table, 0, chance.choice([0, 5, 30])))
         )
         options: dict[str, Any] = {}
+        if self._poison:
+            options["rejectLimit"] = 1_000_000
+        if chance.random() < 0.15:
+            self._tables[0].has_history = True
+            options["tables"] = {f"public.{self._tables[0].name}": {"history": True}}
+        counted = chance.choice(self._tables).name if chance.random() < 0.15 else None
         if chance.random() < 0.15:
             options["inlineSnapshotBytes"] = 0
         if chance.random() < 0.2:
@@ -228,12 +256,11 @@ class _Drawing:
             steps += self._between_runs(loses_slot=number != kill)
             if number == kill:
                 job = chance.choice(["ingest", "ingest", "publish"])
-                # At one that it passes.
-                often = [name for name in CHECKPOINTS[job] if not name.startswith(("cop", "definition"))]
-                steps.append(Run(job, chance.choice(often), killed=True))
+                steps.append(Run(job, chance.choice(_ALWAYS_PASSED[job]), killed=True))
             else:
                 steps.append(self._run(chance.choice(jobs)))
-        return Schedule(self._seed, tuple(table.name for table in self._tables), definitions, options, tuple(steps))
+        tables = tuple(table.name for table in self._tables)
+        return Schedule(self._seed, tables, definitions, options, tuple(steps), counted)
 
     def _between_runs(self, loses_slot: bool) -> list[Step]:
         steps: list[Step] = [self._event() for _ in range(self._random.choice([1, 2, 3, 4]))]
@@ -391,6 +418,8 @@ class _Drawing:
             return f"repeat(md5(({row} * 7 + {number})::text), 100)" if large else f"'text {number} of ' || {row}"
         if sql_type == "boolean":
             return f"({row} + {number}) % 2 = 0"
+        if sql_type.startswith("numeric") and self._poison:
+            return f"case when ({row} + {number}) % 7 = 0 then 'NaN'::numeric else ({row} * 7 + {number}) % 1000 end"
         return f"({row} * 7 + {number}) % 1000"
 
     # Changes of definitions.
@@ -407,7 +436,7 @@ class _Drawing:
         if any(sql_type in ("int", "numeric(8, 2)") for sql_type in table.columns.values()):
             kinds += ["widen", "widen"]
         if name != "events":
-            kinds += ["create", "identity"]
+            kinds += ["identity"] if table.has_history else ["create", "identity"]
         kind = chance.choice(kinds)
         if kind == "undone":
             added = f"alter table {name} add column gone int default 1"
@@ -432,6 +461,8 @@ class _Drawing:
         return Sql((*before, added, *self._change(table)), together=kind == "between" or chance.random() < 0.5)
 
     def _free_names(self, table: _Table) -> list[str]:
+        if table.has_history:
+            return [f"more_{self._number()}"]
         # Few names, so that some come again.
         return [name for name in ("extra", "more", "label", "note", "other", "spare") if name not in table.columns]
 

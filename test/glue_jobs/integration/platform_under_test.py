@@ -1,10 +1,12 @@
 """What the integration tests run the jobs against: real Postgres servers, Iceberg on the emulator's S3 and Glue."""
 
 import json
+import os
 import subprocess
+import urllib.request
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -313,6 +315,22 @@ def dying_at(checkpoint: str) -> Checkpoint:
             raise Died(name)
 
     return die
+
+
+@contextmanager
+def faults(*ordered: dict[str, Any]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Requests to AWS fail as ordered (see emulator/faults.py). Gives a function for those that still are to happen."""
+    try:
+        _faults(list(ordered))
+        yield _faults
+    finally:
+        _faults([])
+
+
+def _faults(order: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    body = None if order is None else json.dumps(order).encode()
+    with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_emulator/faults", body) as answer:
+        return json.load(answer)
 
 
 class Recorder:

@@ -1,20 +1,23 @@
 """Runs a schedule over a scenario and holds what the jobs leave behind against what the source itself says.
 
 After every run, whatever became of it: the slot is not ahead of the change log, and each table of the lake and of the
-serving database holds what the source held where its bookmark stands. In the end everything equals the source, and the
-change log has each change of it once, by a slot of its own that nobody disturbs.
+serving database, each history and each mart holds what the source held where it stands. In the end everything equals
+the source, the change log has each change of it once, by a slot of its own that nobody disturbs, and the histories
+still tell what was seen at every moment. What the lake has no place for is in the quarantine, once.
 """
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,7 @@ from crash_schedules import BeginLate, EndLate, Event, LoseSlot, Maintain, Resta
 from killed_job import Order
 from pgoutput_reference import reference
 from platform_under_test import Died, Scenario
-from trackman.bookmark import Bookmark
+from trackman.bookmark import EPOCH, FRONTIER, Bookmark, parse_time
 from trackman.checkpoints import Checkpoint
 from trackman.contract import TableName
 from trackman.errors import LostChangesError
@@ -35,6 +38,7 @@ from trackman.iceberg import IcebergTable
 from trackman.ingestion import NOTHING_ANEW, Anew
 from trackman.lsn import parse_lsn
 from trackman.maintenance import maintain
+from trackman.marts import MADE_FROM, MadeFrom, Mart, MartColumn
 from trackman.postgres import Server
 
 _AT_ONCE, _KEEP = timedelta(0), timedelta(days=1)
@@ -69,6 +73,8 @@ class ScheduleRunner:
         self._source: pg8000.native.Connection | None = None
         self._read: dict[str, tuple[tuple[int, list[str]], Rows]] = {}
         """Of tables of the lake, the snapshot and columns that were last read, and the rows."""
+        self._told: dict[str, list[tuple[datetime, list[str], Rows]]] = {}
+        """What each history was found to tell: moments with the columns and rows that there were."""
 
     def run(self) -> None:
         for number, step in enumerate(self._schedule.steps):
@@ -83,6 +89,7 @@ class ScheduleRunner:
     def __enter__(self) -> "ScheduleRunner":
         scenario, schedule = self._scenario, self._schedule
         scenario.options = dict(schedule.options)
+        scenario.marts = [_counting(schedule.counted)] if schedule.counted else []
         scenario.migrate()
         self._sql(*schedule.definitions)
         scenario.publish_tables(*schedule.tables)
@@ -201,9 +208,11 @@ class ScheduleRunner:
                 self._event(event)
         self.check_positions()
         if run.job == "publish":
+            self.check_mart()
             self.check_serving()
         else:
             self.check_lake()
+            self.check_histories()
 
     def _anew(self, run: Run) -> Anew:
         """What is asked for; all of the source when what followed its bookmark is lost, which the job has to say."""
@@ -242,6 +251,9 @@ class ScheduleRunner:
     def _perform(self, job: str, checkpoint: Checkpoint, anew: Anew) -> None:
         scenario = self._scenario
         if job == "publish":
+            if scenario.marts:
+                errors = [report.error for report in scenario.make_marts(checkpoint).values() if report.error]
+                assert errors == []
             scenario.publish(checkpoint)
         elif job == "ingest":
             reports = scenario.ingest_what_can_be(checkpoint, anew)
@@ -308,7 +320,7 @@ class ScheduleRunner:
         for name in self._schedule.tables:
             columns = [row[0] for row in self._sql(_COLUMNS.format(name))]
             rows = self._sql(f"select {', '.join(columns)} from {name}")
-            tables[name] = columns, _in_order(tuple(row) for row in rows)
+            tables[name] = columns, _in_order(tuple(map(_as_the_lake_has_it, row)) for row in rows)
         self._moments.append(_Moment(self._source_position(), tables))
 
     def _source_position(self) -> int:
@@ -357,13 +369,62 @@ class ScheduleRunner:
             self._read[table.name] = version, _in_order(tuple(row) for row in rows)
         return self._read[table.name][1]
 
+    def check_histories(self) -> None:
+        """Each that is where its table's copy is tells what there was at its frontier."""
+        for name in self._schedule.tables:
+            history, table = (self._scenario.lake_table(each) for each in (f"{name}_history", name))
+            if history is not None and history.properties[EPOCH] == table.properties[EPOCH]:
+                columns, rows = self._at(self._scenario.bookmark(history).position).tables[name]
+                moment = parse_time(history.properties[FRONTIER])
+                assert self._told_of(history, moment, columns) == rows, f"history of {name}"
+                self._told.setdefault(name, []).append((moment, columns, rows))
+
+    def _told_of(self, history: IcebergTable, moment: datetime, columns: list[str]) -> Rows:
+        versions = self._scenario.spark.table(history.spark_name).where(
+            f"valid_from <= timestamp_ntz '{moment}' and coalesce(valid_to > timestamp_ntz '{moment}', true)"
+        )
+        return _in_order(tuple(row) for row in versions.select(*columns).collect())
+
+    def check_mart(self) -> None:
+        """It is made from what its table held where it stands."""
+        scenario, counted = self._scenario, self._schedule.counted
+        table = scenario.catalog.find(scenario.marts_database, _MART) if counted else None
+        if table is not None:
+            made_from = MadeFrom.from_json(table.properties[MADE_FROM]).tables[counted]
+            columns, rows = self._at(made_from.position).tables[counted]
+            expected = _count(row[columns.index("id")] for row in rows)
+            assert self._lake_rows(table, ["id_group", "rows", "ids"]) == expected, f"mart of {counted}"
+
+    def check_quarantine(self) -> None:
+        """No null of the lake is a value of the source that nobody was told about, and nobody is told twice."""
+        scenario = self._scenario
+        table = scenario.catalog.find(scenario.raw_database, "quarantine")
+        rows = scenario.spark.table(table.spark_name).collect() if table else []
+        told = Counter((row.table_name, _frozen(row.key), row.column_name) for row in rows if row.value == "NaN")
+        assert {place: times for place, times in told.items() if times > 1} == {}
+        for name in self._schedule.tables:
+            key = [row[0] for row in self._sql(_KEY.format(name))]
+            numbers = [row[0] for row in self._sql(_NUMBERS.format(name))]
+            for column in numbers:
+                keys = ", ".join(f"{each}::text" for each in key)
+                for row in self._sql(f"select {keys} from {name} where {column} = 'NaN'"):
+                    place = (name, frozenset(zip(key, row, strict=True)), column)
+                    assert place in told, f"quarantine: nobody was told of {place}"
+
     def check_serving(self) -> None:
         """I4, and with it I1, of the serving database."""
         scenario = self._scenario
-        for name, position in scenario.on_serving("select table_name, position::text from trackman.bookmark"):
-            columns, rows = self._at(parse_lsn(position)).tables[name]
+        for name, position in self._served().items():
+            columns, rows = self._at(position).tables[name]
             served = scenario.on_serving(f"select {', '.join(columns)} from app.{name}")
             assert _in_order(tuple(row) for row in served) == rows, f"I4: {name} of the serving database"
+
+    def _served(self) -> dict[str, int]:
+        """The source's tables in the serving database, and where they stand."""
+        rows = self._scenario.on_serving(
+            "select table_name, position::text from trackman.bookmark where source = 'backend'"
+        )
+        return {name: parse_lsn(position) for name, position in rows}
 
     def settle(self) -> None:
         """When all is quiet and nothing dies, one run of each job leads to the source."""
@@ -380,11 +441,18 @@ class ScheduleRunner:
         for name in self._schedule.tables:
             held = self._scenario.bookmark(self._scenario.lake_table(name))
             assert (held.position, held.history, held.snapshot) == (log.position, log.history, None), name
-        served = {
-            name: parse_lsn(position)
-            for name, position in self._scenario.on_serving("select table_name, position::text from trackman.bookmark")
-        }
-        assert served == dict.fromkeys(self._schedule.tables, log.position)
+        assert self._served() == dict.fromkeys(self._schedule.tables, log.position)
+        for name, told in self._told.items():
+            history = self._scenario.lake_table(f"{name}_history")
+            assert told[-1][0] == parse_time(history.properties[FRONTIER])
+            for moment, columns, rows in told:
+                assert self._told_of(history, moment, columns) == rows, f"history of {name} at {moment}"
+        if self._schedule.counted:
+            served = self._scenario.on_serving(f"select id_group, rows, ids from app.{_MART}")
+            columns, rows = now.tables[self._schedule.counted]
+            expected = _count(row[columns.index("id")] for row in rows)
+            assert _in_order(tuple(row) for row in served) == expected, f"served mart of {self._schedule.counted}"
+        self.check_quarantine()
         self.check_change_log()
 
     def check_change_log(self) -> None:
@@ -421,6 +489,48 @@ _COLUMNS = (
 )
 
 
+# Of a table: the columns of its key, and those of numbers with a point.
+_KEY = (
+    "select a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)"
+    " where i.indrelid = '{}'::regclass and i.indisprimary"
+)
+_NUMBERS = (
+    "select attname::text from pg_attribute where attrelid = '{}'::regclass and attnum > 0 and not attisdropped"
+    " and atttypid = 'numeric'::regtype"
+)
+
+_MART = "counted"
+
+
+def _counting(table: str) -> Mart:
+    """A mart of few groups, between which rows move."""
+    return Mart(
+        _MART,
+        "How many rows there are",
+        ("id_group",),
+        {table: "SELECT CAST(id % 3 AS int) AS id_group FROM changed"},
+        (
+            MartColumn("id_group", "int", "remainder"),
+            MartColumn("rows", "long", "their number"),
+            MartColumn("ids", "long", "the sum of their ids"),
+        ),
+        f"SELECT CAST(id % 3 AS int) AS id_group, count(*) AS rows, sum(id) AS ids FROM {table}"
+        " GROUP BY CAST(id % 3 AS int)",
+    )
+
+
+def _count(ids: Iterable[int]) -> Rows:
+    """What that mart is of a table with these ids."""
+    groups: dict[int, list[int]] = {}
+    for each in ids:
+        groups.setdefault(int(math.fmod(each, 3)), []).append(each)
+    return _in_order((group, len(each), sum(each)) for group, each in groups.items())
+
+
+def _as_the_lake_has_it(value: Any) -> Any:
+    return None if isinstance(value, Decimal) and value.is_nan() else value
+
+
 def _change(lsn: int, time_: int, xid: int, ordinal: int, table: str, kind: str, images: dict[str, dict]) -> tuple:
     """A change of the source's log as the change log has it. Of an old key it has the columns that are part of it."""
     before = images.get("O")
@@ -433,7 +543,7 @@ def _frozen(values: dict[str, str | None] | None) -> frozenset | None:
     return None if values is None else frozenset(values.items())
 
 
-def _in_order(rows: Iterator[tuple]) -> Rows:
+def _in_order(rows: Iterable[tuple]) -> Rows:
     return sorted(rows, key=repr)
 
 

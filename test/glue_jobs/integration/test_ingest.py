@@ -307,6 +307,16 @@ def test_lost_changes_are_told(scenario: Scenario) -> None:
     scenario.ingest()
     scenario.assert_lake_equals_source("items")
 
+    here = log.properties["trackman.server.backend"]
+    for another in ('"timeline": 7', '"system_identifier": "7"', '"database_oid": 7'):
+        name = another.split(":")[0]
+        elsewhere = re.sub(rf"{name}: (\d+|\"\d+\")", another, here)
+        scenario.change_log.publish("test", {}, {"trackman.server.backend": elsewhere})
+        with pytest.raises(LostChangesError, match="the lake follows ServerIdentity"):
+            scenario.ingest()
+    scenario.change_log.publish("test", {}, {"trackman.server.backend": here})
+    scenario.ingest()
+
     scenario.on_source(
         "insert into items values (101, 'unseen', null)",
         f"select pg_replication_slot_advance('{scenario.name}', pg_current_wal_flush_lsn())",
@@ -323,12 +333,15 @@ def test_one_table_that_cannot_be_followed_does_not_stop_others(scenario: Scenar
     scenario.on_source(
         "create table keyless (id int)",
         "create table unpublished (id int primary key)",
-        "alter publication trackman add table keyless",
+        "create table mute (id int primary key)",
+        "alter table mute replica identity nothing",
+        "alter publication trackman add table keyless, mute",
     )
-    scenario.crawl("keyless", "unpublished", "dropped")
+    scenario.crawl("keyless", "unpublished", "mute", "dropped")
     reports = scenario.ingest_what_can_be()
     assert reports["items"].error is None
     assert reports["keyless"].error == "public.keyless: has no primary key (that is not deferrable): its owner adds one"
+    assert reports["mute"].error.startswith("public.mute: has REPLICA IDENTITY NOTHING: its owner runs ALTER TABLE")
     assert reports["unpublished"].error.endswith('ALTER PUBLICATION "trackman" ADD TABLE "public"."unpublished"')
     assert reports["dropped"].error == "public.dropped: was crawled, but is no longer in the source"
     scenario.assert_lake_equals_source("items")
