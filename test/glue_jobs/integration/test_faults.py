@@ -13,6 +13,7 @@ from itertools import cycle
 from pathlib import Path
 from types import SimpleNamespace
 
+import adbc_driver_postgresql.dbapi
 import boto3
 import botocore.endpoint
 import numpy as np
@@ -155,7 +156,7 @@ def kill(server: Server) -> None:
 
 def test_source_that_goes_down_while_it_is_read(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     items(scenario)
-    scenario.on_source("insert into items select i, repeat(md5(i::text), 30) from generate_series(1000, 21000) i")
+    scenario.on_source("insert into items select i, repeat(md5(i::text), 30) from generate_series(1000, 41000) i")
     before = held(scenario)
     batches = 0
     parse = Parser.parse
@@ -168,7 +169,7 @@ def test_source_that_goes_down_while_it_is_read(scenario: Scenario, monkeypatch:
         return parse(parser, messages)
 
     monkeypatch.setattr(Parser, "parse", parse_the_first)
-    with pytest.raises(Exception, match=r"terminat|closed|EOF|connection"):
+    with pytest.raises(adbc_driver_postgresql.dbapi.Error):  # of the reading itself
         scenario.ingest()
     monkeypatch.undo()
     scenario.forget_connections()
@@ -275,7 +276,7 @@ def test_both_changes_of_the_clocks_are_instants_in_the_lake(scenario: Scenario)
     scenario.assert_serving_equals_source("moments")
 
 
-ROWS = 200_000
+ROWS = 400_000
 
 
 def test_memory_for_one_large_transaction_is_bounded(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +298,7 @@ def test_memory_for_one_large_transaction_is_bounded(scenario: Scenario, monkeyp
         scenario.ingest(dying_at("change log published"))
     print(f"{memory('self', 'VmHWM') - before} MiB here, {max(backends)} MiB in the source, {len(backends)} batches")
     assert memory("self", "VmHWM") - before < 150
-    assert 0 < max(backends) < 150
+    assert 0 < max(backends) < 330
     assert scenario.spark.table(scenario.change_log.spark_name).count() == ROWS
 
 
