@@ -25,8 +25,12 @@ def test_crash_schedule(scenario: Scenario, seed: int) -> None:
 
 def test_what_is_wrong_is_noticed(scenario: Scenario) -> None:
     """Whoever checks must be able to fail."""
-    definitions = ("create table items (id int primary key, label text)", "insert into items values (1, 'a'), (2, 'b')")
-    with ScheduleRunner(scenario, Schedule(0, ("items",), definitions, {}, ())) as runner:
+    definitions = (
+        "create table items (id int primary key, label text, amount numeric(8, 2))",
+        "insert into items values (1, 'a', 'NaN'), (2, 'b', 1)",
+    )
+    options = {"tables": {"public.items": {"history": True}}}
+    with ScheduleRunner(scenario, Schedule(0, ("items",), definitions, options, (), counted="items")) as runner:
         runner.settle()
         scenario.on_source("update items set label = 'c' where id = 1")
         runner.settle()
@@ -37,6 +41,27 @@ def test_what_is_wrong_is_noticed(scenario: Scenario) -> None:
         scenario.spark.sql(f"delete from {scenario.lake_table('items').spark_name} where id = 2")
         with pytest.raises(AssertionError, match="I4: items of the lake"):
             runner.check_lake()
+
+        history, mart, quarantine = (
+            scenario.catalog.find(database, name).spark_name
+            for database, name in (
+                (scenario.lake_database, "items_history"),
+                (scenario.marts_database, "counted"),
+                (scenario.raw_database, "quarantine"),
+            )
+        )
+        runner.check_histories()
+        scenario.spark.sql(f"update {history} set label = 'b' where id = 1")
+        with pytest.raises(AssertionError, match="history of items"):
+            runner.check_histories()
+        runner.check_mart()
+        scenario.spark.sql(f"update {mart} set ids = 7 where id_group = 1")
+        with pytest.raises(AssertionError, match="mart of items"):
+            runner.check_mart()
+        runner.check_quarantine()
+        scenario.spark.sql(f"delete from {quarantine}")
+        with pytest.raises(AssertionError, match="quarantine: nobody was told"):
+            runner.check_quarantine()
 
         log = scenario.change_log.spark_name
         runner.check_change_log()
