@@ -14,6 +14,8 @@ import type { PlanSummary } from '../../cli/terraform/plan-summary';
 import { environments } from '../../envs';
 import type { Environment } from '../../envs/environment';
 import { accessStackName, names, ownerPaths, stackName } from '../../modules/naming';
+import { sources } from '../../sources';
+import { withDatabases } from '../../sources/contract';
 import { pipelineExceptions } from '../permissions/exceptions';
 import { byActionAndByResource, findings, readGrants, readUses, review } from '../permissions/permissions';
 import { checkPlan } from '../policy/checkov';
@@ -51,10 +53,9 @@ async function acting(environment: Environment, role: 'plan' | 'apply'): Promise
   return { ...administrator(environment), ...(await credentialsOf(job, environment)) };
 }
 
-/** What the owners of trackman-backend keep; nobody connects to it here. */
+/** What the owners of databases keep; nobody connects to them here. */
 async function playOwners(environment: Environment): Promise<void> {
   Object.assign(process.env, administrator(environment));
-  const { secret, ...parameters } = ownerPaths(environment);
   const { Vpcs } = await new EC2Client({}).send(new DescribeVpcsCommand({}));
   const values = {
     url: 'postgresql://backend.example.com:5432/trackman',
@@ -62,15 +63,18 @@ async function playOwners(environment: Environment): Promise<void> {
     vpc: Vpcs![0]!.VpcId!,
     cidr: Vpcs![0]!.CidrBlock!,
   };
-  for (const purpose of ['url', 'ca', 'vpc', 'cidr'] as const) {
-    await new SSMClient({}).send(
-      new PutParameterCommand({ Name: parameters[purpose], Value: values[purpose], Type: 'String' }),
+  const login = { username: 'platform', password: 'of nobody' };
+  for (const { ownerFolder } of withDatabases(sources)) {
+    const { secret, ...parameters } = ownerPaths(environment, ownerFolder);
+    for (const purpose of ['url', 'ca', 'vpc', 'cidr'] as const) {
+      await new SSMClient({}).send(
+        new PutParameterCommand({ Name: parameters[purpose], Value: values[purpose], Type: 'String' }),
+      );
+    }
+    await new SecretsManagerClient({}).send(
+      new CreateSecretCommand({ Name: secret, SecretString: JSON.stringify(login) }),
     );
   }
-  const login = { username: 'platform', password: 'of nobody' };
-  await new SecretsManagerClient({}).send(
-    new CreateSecretCommand({ Name: secret, SecretString: JSON.stringify(login) }),
-  );
 }
 
 /** Runs in every environment at once; Terraform's own waits overlap. */

@@ -79,6 +79,11 @@ export const exceptions: readonly Exception[] = [
     resource: '*job/snapshot',
     reason: 'no table of the demo is that large',
   },
+  ...each(['ssm:GetParameter', 'secretsmanager:GetSecretValue'], {
+    role: 'trackman-snapshot',
+    resource: '*/clubs*',
+    reason: 'the run copies a table of another source',
+  }),
   ...each(['glue:GetDatabase', 'glue:CreateTable', 's3:DeleteObject'], {
     role: 'trackman-snapshot',
     resource: '*',
