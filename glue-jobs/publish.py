@@ -20,13 +20,14 @@ from trackman.serving import serve
 from trackman.session import spark_session
 from trackman.versions import current_versions
 
-Stage = Callable[[SparkSession, Sequence[Contract], argparse.Namespace], None]
+Contracts = Sequence[Contract | FilesContract]
+Stage = Callable[[SparkSession, Contracts, argparse.Namespace], None]
 FRONTIER_OBJECT = "_trackman/frontiers/dataengineering-db.json"
 
 
 def main(argv: list[str]) -> None:
     arguments = parse_arguments(argv)
-    contracts = load_contracts(aws.read_object(arguments.contracts).decode())
+    contracts = load_contracts(aws.read_object(arguments.contracts).decode(), Contract | FilesContract)
     spark = spark_session()
     failures = []
     for stage in STAGES:
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> None:
         raise JobError("; ".join(failures))
 
 
-def stage_marts(spark: SparkSession, _contracts: Sequence[Contract], arguments: argparse.Namespace) -> None:
+def stage_marts(spark: SparkSession, _contracts: Contracts, arguments: argparse.Namespace) -> None:
     """The marts follow the current tables, each by itself."""
     marts = load_marts(aws.read_object(arguments.marts).decode())
     versions = current_versions(IcebergCatalog(spark), arguments.lake_database)
@@ -53,7 +54,7 @@ def stage_marts(spark: SparkSession, _contracts: Sequence[Contract], arguments: 
         raise JobError(f"{len(failures)} failed, all others are made: {'; '.join(failures)}")
 
 
-def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: argparse.Namespace) -> None:
+def stage_serve(spark: SparkSession, contracts: Contracts, arguments: argparse.Namespace) -> None:
     """dataengineering-db follows the current tables, the marts and the feeds."""
     login = json.loads(aws.secret(arguments.serving_secret))
     server = Server(
@@ -66,13 +67,12 @@ def stage_serve(spark: SparkSession, contracts: Sequence[Contract], arguments: a
     )
     catalog = IcebergCatalog(spark)
     versions = current_versions(catalog, arguments.lake_database)
-    tables = served_tables(versions, contracts)
+    tables = served_tables(versions, [each for each in contracts if isinstance(each, Contract)])
     marts = served_marts(
         catalog, load_marts(aws.read_object(arguments.marts).decode()), versions, arguments.marts_database
     )
-    feeds = served_feeds(
-        catalog, load_contracts(aws.read_object(arguments.contracts).decode(), FilesContract), arguments.lake_database
-    )
+    of_files = [each for each in contracts if isinstance(each, FilesContract)]
+    feeds = served_feeds(catalog, of_files, arguments.lake_database)
     served = [*tables, *marts, *feeds]
     problems = []
     for report in serve(spark, served, arguments.raw_database, server):

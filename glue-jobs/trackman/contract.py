@@ -204,7 +204,7 @@ class FilesContract:
 AnyContract = TypeVar("AnyContract", Contract, FilesContract)
 
 
-def load_contracts(text: str, kind: type[AnyContract] = Contract) -> list[AnyContract]:
+def load_contracts(text: str, kind: type[AnyContract] | UnionType = Contract) -> list[AnyContract]:
     """Those of a kind among the contracts in a JSON list; what is wrong with any is an error."""
     contracts = [_contract(_Reader(item, f"contract {item.get('source', '(unnamed)')}")) for item in json.loads(text)]
     return [contract for contract in contracts if isinstance(contract, kind)]

@@ -240,6 +240,8 @@ def copy_range(copy: RangeCopy) -> CopiedRange:
     try:
         return _copy_range(copy, copy.quick_query)
     except (adbc_driver_manager.Error, pa.ArrowException, OSError, _NotBinaryError) as error:
+        if copy.quick_query == copy.query:
+            raise
         # Where it is not for a value that cannot be binary, the same happens again.
         print(f"{copy.table.name}: read as text: {reason_of(error)}", flush=True)
         return _copy_range(copy, copy.query)

@@ -7,7 +7,6 @@ it is deleted, or that is gone, is a delete by its key.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 
 import numpy as np
 import pyarrow as pa
@@ -98,11 +97,12 @@ def range_query(reading: Reading, watermark: str, after: datetime, until: dateti
 
 def log_range(reading: Reading, query: str, stamp: Stamp, layout: Layout) -> list[DataFile]:
     """Write what a query reads as files of the change log."""
-    ordinals = count()
+    ordinal = 0
     with DataFileWriter(layout) as writer:
         for deleted, columns in reading.rows(query):
             if len(deleted):
-                writer.write(change_rows(deleted, columns, reading.table.key, stamp, ordinals, layout.schema))
+                writer.write(change_rows(deleted, columns, reading.table.key, stamp, ordinal, layout.schema))
+                ordinal += len(deleted)
         return writer.close()
 
 
@@ -111,17 +111,17 @@ def change_rows(
     columns: Mapping[str, pa.StringArray],
     key: Sequence[str],
     stamp: Stamp,
-    ordinals: Iterator[int],
+    ordinal: int,
     schema: pa.Schema,
 ) -> pa.Table:
-    """Rows of the change log, whose schema is given."""
+    """Rows of the change log, whose schema is given, numbered from `ordinal` on."""
     rows = len(deleted)
     is_deleted = deleted.to_numpy(zero_copy_only=False)
     common = {name: pa.scalar(value, schema.field(name).type) for name, value in stamp.values().items()}
     values = {
         **{name: pa.repeat(value, rows) for name, value in common.items()},
         "op": pa.array(np.where(is_deleted, "D", "U"), pa.string()),
-        "ordinal": pa.array([next(ordinals) for _ in range(rows)], pa.int64()),
+        "ordinal": pa.array(np.arange(ordinal, ordinal + rows)),
         "before": text_maps({name: columns[name] for name in key}, is_deleted),
         "after": text_maps(columns, ~is_deleted),
     }
