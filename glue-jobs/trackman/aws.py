@@ -44,18 +44,16 @@ def secret(name: str) -> str:
 
 def read_object(uri: str) -> bytes:
     """The bytes of the object at `s3://bucket/key`."""
-    bucket, key = _split(uri)
     try:
-        return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return _body(uri)
     except ClientError as error:
         raise JobError(f"cannot read {uri}: {error}") from error
 
 
 def read_object_if_there(uri: str) -> bytes | None:
     """The same, or None when there is no such object."""
-    bucket, key = _split(uri)
     try:
-        return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return _body(uri)
     except client("s3").exceptions.NoSuchKey:
         return None
 
@@ -87,6 +85,11 @@ def upload(file: Path, uri: str) -> None:
     """Upload a file, in parts when it is large."""
     bucket, key = _split(uri)
     client("s3").upload_file(str(file), bucket, key)
+
+
+def _body(uri: str) -> bytes:
+    bucket, key = _split(uri)
+    return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
 def _split(uri: str) -> tuple[str, str]:

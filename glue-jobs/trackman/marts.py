@@ -323,8 +323,7 @@ class _Maker:
             return "its definition changed"
         for name in self._versions:
             if not self._continues(name):
-                used, version = made_from.tables[name], self._versions[name]
-                is_copy = (used.epoch, used.history) != (version.epoch, version.history)
+                is_copy = not self._is_of_one_copy(name)
                 return f"{name} was copied anew" if is_copy else f"the change log does not lead to {name}"
             summary = self._lake.summary(self._change(name))
             if summary.truncated_at:
@@ -336,8 +335,12 @@ class _Maker:
     def _continues(self, name: str) -> bool:
         """Whether the change log leads from the version of a table that the mart was made from to the present one."""
         used, version = self._made_from.tables[name], self._versions[name]
-        same = (used.epoch, used.history) == (version.epoch, version.history)
-        return same and version.log_begins <= used.position <= version.position
+        return self._is_of_one_copy(name) and version.log_begins <= used.position <= version.position
+
+    def _is_of_one_copy(self, name: str) -> bool:
+        """Whether the mart was made from the copy of a table that the present version comes from."""
+        used, version = self._made_from.tables[name], self._versions[name]
+        return (used.epoch, used.history) == (version.epoch, version.history)
 
     def _change(self, name: str) -> _Change:
         return _Change(name, self._made_from.tables[name].position)

@@ -82,6 +82,15 @@ def read_identity(connection: pg8000.native.Connection) -> ServerIdentity:
     return ServerIdentity(system_identifier, int(timeline, 16), database_oid)
 
 
+def unreadable(table: SourceTable, role: str) -> str:
+    """Why a table is refused that the connected role may not read."""
+    partitions = ", and on each of its partitions" if table.is_partitioned else ""
+    return (
+        f"{table.name}: may not be read: its owner runs GRANT SELECT ON {identifier(*table.name)} TO "
+        f"{identifier(role)}{partitions}"
+    )
+
+
 @dataclass(frozen=True)
 class Barrier:
     """A transaction of ours in the source's log: when its commit was read, so was all that was committed before."""
@@ -176,11 +185,7 @@ class Source:
                 f"{publication} and adds it again without"
             )
         if not table.readable:
-            partitions = ", and on each of its partitions" if table.is_partitioned else ""
-            return (
-                f"{name}: may not be read: its owner runs GRANT SELECT ON {qualified} TO "
-                f"{identifier(self._connection.user.decode())}{partitions}"
-            )
+            return unreadable(table, self._connection.user.decode())
         if table.replica_identity == "n":
             return (
                 f"{name}: has REPLICA IDENTITY NOTHING: its owner runs ALTER TABLE {qualified} REPLICA IDENTITY DEFAULT"

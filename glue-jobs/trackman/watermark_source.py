@@ -9,7 +9,7 @@ from trackman.bookmark import ServerIdentity
 from trackman.contract import Contract, TableName, WatermarkContract
 from trackman.errors import SourceError
 from trackman.postgres import identifier
-from trackman.source import Source, check_primary, lock, read_identity
+from trackman.source import Source, check_primary, lock, read_identity, unreadable
 from trackman.source_tables import SourceColumn, SourceTable, read_tables
 from trackman.watermarks import Activity
 
@@ -121,11 +121,7 @@ class WatermarkSource:
     def _table_refusal(self, table: SourceTable) -> str | None:
         name = table.name
         if not table.readable:
-            partitions = ", and on each of its partitions" if table.is_partitioned else ""
-            return (
-                f"{name}: may not be read: its owner runs GRANT SELECT ON {identifier(*name)} TO "
-                f"{identifier(self._role)}{partitions}"
-            )
+            return unreadable(table, self._role)
         if not table.key:
             return f"{name}: has no primary key (that is not deferrable): its owner adds one"
         for column in (_column(table, key) for key in table.key):

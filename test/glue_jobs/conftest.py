@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts import LOG_CONTRACT
+from contracts import FILES_CONTRACT, LOG_CONTRACT
 from pyspark.sql import SparkSession
 from spark_under_test import environment, free_port
 from trackman.session import spark_session
@@ -36,22 +36,7 @@ def contract_values() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def files_contract_values() -> dict[str, Any]:
     """A feed's contract as JSON has it."""
-    return {
-        "source": "telemetry",
-        "mode": "files",
-        "prefix": "telemetry/",
-        "table": "readings",
-        "columns": {
-            "bay": {"type": "int", "nullable": False},
-            "name": {"type": "string", "pii": "hash"},
-            "phone": {"type": "string", "pii": "drop"},
-        },
-        "badRowShare": 0,
-        "maxFileBytes": 1 << 20,
-        "bytesPerCommit": 1 << 20,
-        "serving": False,
-        "pepperSecret": "test/pepper",
-    }
+    return FILES_CONTRACT
 
 
 @pytest.fixture(scope="session")

@@ -33,3 +33,20 @@ WATERMARK_CONTRACT: dict[str, Any] = {
     "marginSeconds": 0,
     "reconcileHours": 24,
 }
+
+FILES_CONTRACT: dict[str, Any] = {
+    "source": "telemetry",
+    "mode": "files",
+    "prefix": "telemetry/",
+    "table": "readings",
+    "columns": {
+        "bay": {"type": "int", "nullable": False},
+        "name": {"type": "string", "pii": "hash"},
+        "phone": {"type": "string", "pii": "drop"},
+    },
+    "badRowShare": 0,
+    "maxFileBytes": 1 << 20,
+    "bytesPerCommit": 1 << 20,
+    "serving": False,
+    "pepperSecret": "test/pepper",
+}

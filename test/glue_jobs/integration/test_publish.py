@@ -9,6 +9,7 @@ import boto3
 import migrate
 import pg8000.exceptions
 import pytest
+from contracts import FILES_CONTRACT
 from platform_under_test import Died, Scenario, at, dying_at
 from trackman.contract import FilesContract, TableName, load_contracts
 from trackman.errors import RivalRunError
@@ -244,21 +245,14 @@ def test_application_may_read_and_no_more(scenario: Scenario) -> None:
 
 
 FEED = {
-    "source": "telemetry",
-    "mode": "files",
-    "prefix": "telemetry/",
-    "table": "readings",
+    **FILES_CONTRACT,
     "columns": {
         "bay": {"type": "int", "nullable": False},
         "at": {"type": "timestamptz", "nullable": False, "comment": "by the bay's clock"},
         "volts": {"type": "decimal(5, 2)"},
     },
     "key": ["bay", "at"],
-    "badRowShare": 0,
-    "maxFileBytes": 1 << 20,
-    "bytesPerCommit": 1 << 20,
     "serving": {"indexes": [["at"]]},
-    "pepperSecret": "test/pepper",
 }
 
 
